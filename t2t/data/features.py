@@ -1,0 +1,27 @@
+"""What a task yields: named token sequences and the vocabulary each is written in."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from t2t.data.vocabularies import Vocabulary
+
+SequenceLength = Mapping[str, int]
+"""Maximum number of tokens per feature, the end of sequence included: {"inputs": 512, ...}."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """One output feature of a task."""
+
+    vocabulary: Vocabulary
+    add_eos: bool = True  # whether sequences end with the vocabulary's eos_id
+
+
+def append_eos_after_trim(tokens: np.ndarray, feature: Feature, max_length: int) -> np.ndarray:
+    """Cuts int32 `[length]` tokens to `max_length`, the end of sequence included and never cut."""
+    if not feature.add_eos:
+        return tokens[:max_length]
+    kept = tokens[: max_length - 1]
+    return np.concatenate([kept, np.array([feature.vocabulary.eos_id], np.int32)])

@@ -1,0 +1,108 @@
+"""Mixtures of tasks by rate, and the rates of the T5 paper (section 3.5.2)."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+from t2t.data.features import Feature
+from t2t.data.tasks import Task
+from t2t.errors import UserError
+
+Rate = float | Callable[[Task], float]
+
+
+def mixing_rate_num_examples(
+    task: Task,
+    maximum: float | None = None,
+    scale: float = 1.0,
+    temperature: float = 1.0,
+    split: str = "train",
+) -> float:
+    """`min(examples * scale, maximum) ** (1 / temperature)`: examples-proportional mixing."""
+    rate = float(task.num_input_examples(split)) * scale
+    if maximum is not None:
+        rate = min(rate, maximum)
+    return rate ** (1.0 / temperature)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mixture:
+    """Tasks, or mixtures of them, drawn in proportion to their rates.
+
+    Attributes:
+      name: registered name.
+      parts: (task or mixture, rate) pairs; the rate of a mixture must be a number.
+    """
+
+    name: str
+    parts: Sequence[tuple["Task | Mixture", Rate]]
+
+    def __post_init__(self):
+        if not self.parts:
+            raise UserError(f"Mixture '{self.name}' has no tasks.")
+        for part, rate in self.parts:
+            if not callable(rate) and not rate > 0:
+                raise UserError(
+                    f"Mixture '{self.name}' gives '{part.name}' the rate {rate}; rates must be "
+                    f"above 0. To leave a task out, remove it from the mixture."
+                )
+        features = [task.output_features for task in self.tasks]
+        if any(set(f) != set(features[0]) for f in features):
+            raise UserError(
+                f"Mixture, '{self.name}' contains Tasks with different output features: "
+                + "; ".join(f"{t.name}: {sorted(t.output_features)}" for t in self.tasks)
+            )
+        for name in features[0]:
+            if len({f[name].vocabulary for f in features}) > 1:
+                raise UserError(
+                    f"Mixture '{self.name}' contains tasks with different vocabularies for "
+                    f"'{name}': "
+                    + "; ".join(f"{t.name}: {t.output_features[name].vocabulary}" for t in self.tasks)
+                )
+
+    @functools.cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """The leaf tasks, each once, in order of first appearance."""
+        leaves = [t for part, _ in self.parts for t in leaf_tasks(part)]
+        return tuple(dict.fromkeys(leaves))
+
+    @property
+    def output_features(self) -> Mapping[str, Feature]:
+        return self.tasks[0].output_features
+
+    @property
+    def total_rate(self) -> float:
+        return sum(self._part_rate(part, rate) for part, rate in self.parts)
+
+    def get_rate(self, task: Task) -> float:
+        """Own rate plus, for each mixture that holds the task, its share of that mixture's rate."""
+        total = 0.0
+        for part, rate in self.parts:
+            if part is task:
+                total += self._part_rate(task, rate)
+            elif isinstance(part, Mixture) and task in part.tasks:
+                total += self._part_rate(part, rate) * part.get_rate(task) / part.total_rate
+        return total
+
+    def _part_rate(self, part: "Task | Mixture", rate: Rate) -> float:
+        if not callable(rate):
+            return rate
+        if isinstance(part, Mixture):
+            raise UserError(f"Mixture '{self.name}': the rate of '{part.name}' must be a number.")
+        value = rate(part)
+        if not value > 0:
+            raise UserError(f"Mixture '{self.name}': the rate function of '{part.name}' gave {value}.")
+        return value
+
+
+def leaf_tasks(task_or_mixture: Task | Mixture) -> tuple[Task, ...]:
+    """The tasks of a mixture, or the task itself."""
+    return task_or_mixture.tasks if isinstance(task_or_mixture, Mixture) else (task_or_mixture,)
+
+
+def mixing_rates(task_or_mixture: Task | Mixture) -> dict[str, float]:
+    """Share of each leaf task, by name; sums to 1."""
+    if isinstance(task_or_mixture, Task):
+        return {task_or_mixture.name: 1.0}
+    total = task_or_mixture.total_rate
+    return {task.name: task_or_mixture.get_rate(task) / total for task in task_or_mixture.tasks}

@@ -1,0 +1,113 @@
+"""T5's pretraining objective: drop random spans from the inputs, predict them as targets."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from t2t.data.features import Feature, SequenceLength
+from t2t.data.objectives.lengths import noise_counts, random_spans_helper
+from t2t.data.objectives.noise import (
+    noise_span_to_unique_sentinel,
+    nonnoise_span_to_unique_sentinel,
+    random_spans_noise_mask,
+)
+from t2t.data.objectives.segments import TokenSegments
+from t2t.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class SpanCorruption:
+    """Random spans replaced by sentinels (T5, section 3.1.4; Raffel et al., arXiv 1910.10683).
+
+    Attributes:
+      noise_density: share of tokens to corrupt.
+      mean_noise_span_length: tokens per corrupted span, on average.
+      merge_documents: join documents before cutting them into segments, so that hardly any
+        segment is shorter than the others; documents then run into each other, as in T5.
+      reserved_for_packing: inputs this many tokens shorter than `sequence_length`, so that packing
+        finds room for other examples in the same row.
+    """
+
+    noise_density: float = 0.15
+    mean_noise_span_length: float = 3.0
+    merge_documents: bool = True
+    reserved_for_packing: int = 0
+
+    def __post_init__(self):
+        if not 0 < self.noise_density < 1 or self.mean_noise_span_length < 1:
+            raise UserError(
+                f"SpanCorruption needs 0 < noise_density < 1 and mean_noise_span_length >= 1, got "
+                f"{self.noise_density} and {self.mean_noise_span_length}."
+            )
+
+    def segments(
+        self,
+        documents: Sequence[np.ndarray],
+        features: Mapping[str, Feature],
+        sequence_length: SequenceLength,
+    ) -> TokenSegments:
+        """Cuts tokenised documents into the segments that, corrupted, fill `sequence_length`.
+
+        Raises:
+          UserError: if the targets would not fit, or there are more spans than sentinels.
+        """
+        vocabulary = features["inputs"].vocabulary
+        if not vocabulary.extra_ids:
+            raise UserError("Span corruption needs a vocabulary with extra_ids (T5 uses 100).")
+        tokens, targets = random_spans_helper(
+            sequence_length["inputs"] - self.reserved_for_packing,
+            self.noise_density,
+            self.mean_noise_span_length,
+        )
+        if targets > sequence_length["targets"]:
+            raise UserError(
+                f"Expected targets length for span corruption ({targets}) is greater than "
+                f"configured targets length ({sequence_length['targets']}). Raise the targets "
+                f"length, or lower the inputs length or the noise density."
+            )
+        _, spans = noise_counts(tokens, self.noise_density, self.mean_noise_span_length)
+        if spans > vocabulary.extra_ids:
+            raise UserError(
+                f"Span corruption of {tokens} tokens makes {spans} spans, but the vocabulary has "
+                f"only {vocabulary.extra_ids} extra_ids to mark them with."
+            )
+        return TokenSegments(documents, tokens, merge_documents=self.merge_documents)
+
+    def __call__(
+        self, rows: Sequence[np.ndarray], keys: np.ndarray, features: Mapping[str, Feature]
+    ) -> list[dict[str, np.ndarray]]:
+        """Corrupts int32 segments, all rows of one length at once.
+
+        Args:
+          rows: segments, each `[length]`.
+          keys: uint64 `[rows]`; the corruption of a row is a pure function of its key.
+          features: of "inputs" and "targets".
+
+        Returns:
+          A dict of int32 "inputs" and "targets" per row, each ending in its end of sequence.
+        """
+        examples: list[dict[str, np.ndarray]] = [{} for _ in rows]
+        lengths = np.array([len(row) for row in rows])
+        for length in np.unique(lengths):
+            members = np.flatnonzero(lengths == length)
+            tokens = np.stack([rows[i] for i in members])
+            mask = random_spans_noise_mask(
+                keys[members], int(length), self.noise_density, self.mean_noise_span_length
+            )
+            for name, replace in _REPLACE.items():
+                vocabulary = features[name].vocabulary
+                corrupted, counts = replace(tokens, mask, vocabulary.vocab_size)
+                padded = np.pad(corrupted, ((0, 0), (0, 1)))
+                if features[name].add_eos:
+                    padded[np.arange(len(members)), counts] = vocabulary.eos_id
+                    counts = counts + 1
+                for i, sequence, count in zip(members, padded, counts, strict=True):
+                    examples[i][name] = sequence[:count]
+        return examples
+
+
+_REPLACE = {
+    "inputs": noise_span_to_unique_sentinel,
+    "targets": nonnoise_span_to_unique_sentinel,
+}
