@@ -57,7 +57,9 @@ class Mixture:
                 raise UserError(
                     f"Mixture '{self.name}' contains tasks with different vocabularies for "
                     f"'{name}': "
-                    + "; ".join(f"{t.name}: {t.output_features[name].vocabulary}" for t in self.tasks)
+                    + "; ".join(
+                        f"{t.name}: {t.output_features[name].vocabulary}" for t in self.tasks
+                    )
                 )
 
     @functools.cached_property
@@ -91,7 +93,9 @@ class Mixture:
             raise UserError(f"Mixture '{self.name}': the rate of '{part.name}' must be a number.")
         value = rate(part)
         if not value > 0:
-            raise UserError(f"Mixture '{self.name}': the rate function of '{part.name}' gave {value}.")
+            raise UserError(
+                f"Mixture '{self.name}': the rate function of '{part.name}' gave {value}."
+            )
         return value
 
 

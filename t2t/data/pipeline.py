@@ -65,7 +65,8 @@ class TrainPipeline:
     def fingerprint(self) -> str:
         """Differs whenever the stream of batches would; positions are only valid within one."""
         vocabularies = {
-            name: f.vocabulary.fingerprint for name, f in self.task_or_mixture.output_features.items()
+            name: f.vocabulary.fingerprint
+            for name, f in self.task_or_mixture.output_features.items()
         }
         sizes = [len(rows) for rows in self.rows]
         facts = [mixing_rates(self.task_or_mixture), sizes, vocabularies, self.seed, self.split]

@@ -5,7 +5,6 @@ import inspect
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from t2t.data.mixtures import Mixture, Rate
@@ -29,9 +28,13 @@ class _Registry(Generic[T]):
     def add_provider(self, name: str, item: T) -> T:
         """Registers `item`; raises UserError if the name is taken or malformed."""
         if not _NAME.fullmatch(name):
-            raise UserError(f"{self._kind} name '{name}' may hold letters, digits and _ . : # only.")
+            raise UserError(
+                f"{self._kind} name '{name}' may hold letters, digits and _ . : # only."
+            )
         if name in self._items:
-            raise UserError(f"{self._kind} '{name}' is already defined at {self._defined_at[name]}.")
+            raise UserError(
+                f"{self._kind} '{name}' is already defined at {self._defined_at[name]}."
+            )
         self._items[name] = item
         self._defined_at[name] = _caller()
         return item
@@ -55,7 +58,9 @@ class _Registry(Generic[T]):
 
 
 class _TaskRegistry(_Registry[Task]):
-    def add(self, name: str, source: DataSource, preprocessors: Sequence = (), **fields: Any) -> Task:
+    def add(
+        self, name: str, source: DataSource, preprocessors: Sequence = (), **fields: Any
+    ) -> Task:
         """Defines and registers a `Task`; the arguments are its fields."""
         fields["metric_fns"] = tuple(fields.get("metric_fns", ()))
         task = Task(name=name, source=source, preprocessors=tuple(preprocessors), **fields)

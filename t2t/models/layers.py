@@ -15,7 +15,9 @@ FAN_IN_NORMAL = jax.nn.initializers.variance_scaling(1.0, "fan_in", "normal")
 FAN_IN_TRUNCATED = jax.nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
 
 
-def param(init: Initializer, key: jax.Array, shape: Sequence[int], axes: Sequence[str]) -> nnx.Param:
+def param(
+    init: Initializer, key: jax.Array, shape: Sequence[int], axes: Sequence[str]
+) -> nnx.Param:
     """A float32 parameter whose dimensions have the logical names `axes`."""
     return nnx.Param(init(key, tuple(shape), jnp.float32), out_sharding=tuple(axes))
 

@@ -64,9 +64,7 @@ class RelativePositionBias(nnx.Module):
     def row(self, query_position: jax.Array, key_length: int, dtype: jnp.dtype) -> jax.Array:
         """Returns `[1, heads, 1, key_length]` for one, possibly traced, query position."""
         # By offset rather than by (query, key): bias depends on their difference alone.
-        offsets = relative_position_bucket(
-            np.arange(-key_length + 1, key_length), **self._buckets
-        )
+        offsets = relative_position_bucket(np.arange(-key_length + 1, key_length), **self._buckets)
         table = self.rel_embedding[...].astype(dtype)[:, offsets]
         start = key_length - 1 - query_position
         row = jax.lax.dynamic_slice_in_dim(table, start, key_length, axis=1)

@@ -19,12 +19,8 @@ class TokenSegments(Sequence[np.ndarray]):
         self._tokens = np.concatenate([empty, *(d.astype(dtype) for d in documents)])
         sizes = [len(self._tokens)] if merge_documents else [len(d) for d in documents]
         ends = np.cumsum(sizes)
-        starts = [
-            np.arange(end - size, end, length) for end, size in zip(ends, sizes, strict=True)
-        ]
-        bounds = [
-            np.minimum(start + length, end) for start, end in zip(starts, ends, strict=True)
-        ]
+        starts = [np.arange(end - size, end, length) for end, size in zip(ends, sizes, strict=True)]
+        bounds = [np.minimum(start + length, end) for start, end in zip(starts, ends, strict=True)]
         self._starts, self._ends = np.concatenate(starts), np.concatenate(bounds)
         kept = self._ends - self._starts >= 2
         self._starts, self._ends = self._starts[kept], self._ends[kept]

@@ -1,0 +1,43 @@
+"""t2t: text-to-text pretraining in JAX.
+
+Names are imported when first used, so `import t2t` is quick and loads neither JAX nor Grain.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ByteVocabulary": "t2t.data.vocabularies",
+    "SentencePieceVocabulary": "t2t.data.vocabularies",
+    "Feature": "t2t.data.features",
+    "FunctionDataSource": "t2t.data.sources",
+    "InMemoryDataSource": "t2t.data.sources",
+    "TextLineDataSource": "t2t.data.sources",
+    "SpanCorruption": "t2t.data.objectives",
+    "rekey": "t2t.data.preprocessors",
+    "text_to_text": "t2t.data.preprocessors",
+    "mixing_rate_num_examples": "t2t.data.mixtures",
+    "TaskRegistry": "t2t.data.registry",
+    "MixtureRegistry": "t2t.data.registry",
+    "get_mixture_or_task": "t2t.data.registry",
+    "exact_match": "t2t.evaluation.metrics",
+    "T5Config": "t2t.models.config",
+    "Model": "t2t.models.definition",
+    "train": "t2t.training.loop",
+    "load_trained": "t2t.trained",
+    "UserError": "t2t.errors",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 't2t' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,231 @@
+"""Gin, made strict: the only module, with the command line, that knows of it.
+
+`load` reads files and bindings, `arguments_of` turns them into the arguments of a function. Unknown
+files, names and parameters, bindings and macros that nothing uses, and values of the wrong type are
+UserErrors that give the nearest valid name.
+"""
+
+import importlib
+import importlib.util  # gin's resource reader needs it imported and does not do so itself
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gin
+from t2t.errors import UserError, did_you_mean
+from t2t.paths import shipped
+from t2t.typechecks import describe, matches
+
+MODEL = ("t2t.models.config:T5Config",)
+OPTIMISATION = (
+    *(f"t2t.training.optimizers:{name}" for name in ("adafactor", "adamw", "sgd")),
+    *(f"t2t.training.schedules:{name}" for name in ("constant", "linear", "cosine", "rsqrt")),
+    "t2t.training.losses:Loss",
+    "t2t.training.partitioning:MeshShape",
+)
+RUN = (
+    "t2t.training.checkpoints:CheckpointPolicy",
+    "t2t.evaluation.evaluator:EvalPolicy",
+    "t2t.training.loop:train",
+)
+ALL = (*MODEL, *OPTIMISATION, *RUN)
+"""What gin can configure, as "module:name"; groups, since the later ones import more packages."""
+
+_NOT_BINDABLE = ["config_text", "fall_back"]
+_registered: dict[str, Callable] = {}
+
+
+def load(
+    files: Sequence[str] = (),
+    bindings: Sequence[str] = (),
+    search_paths: Sequence[str] = (),
+    imports: Sequence[str] = (),
+    configurables: Iterable[str] = ALL,
+) -> None:
+    """Replaces the configuration by that of `files`, in order, and then `bindings`.
+
+    Args:
+      files: gin files, looked for as they are, in `search_paths`, then in the gin/ of t2t.
+      bindings: lines of gin, for example "train.seed = 1".
+      search_paths: folders.
+      imports: Python modules to import first, such as one that registers tasks.
+      configurables: what may be configured; see `ALL`.
+
+    Raises:
+      UserError: see the module.
+    """
+    for configurable in configurables:
+        _register(configurable)
+    gin.clear_config(clear_constants=True)
+    folders = [str(Path.cwd()), *search_paths, str(shipped("gin"))]
+    _use_folders(folders)
+    # Through gin, so that the operative configuration imports the modules too.
+    _parse("\n".join(f"import {module}" for module in imports), "--import", folders)
+    for file in files:
+        path = _find(file, folders)
+        _parse(path.read_text(encoding="utf-8"), str(path), folders)
+    for binding in bindings:
+        _parse(binding, f"--gin.{binding}", folders)
+
+
+def arguments_of(function: Callable) -> dict[str, Any]:
+    """The arguments that the configuration gives to a registered `function`, which is not called.
+
+    Raises:
+      UserError: see the module; also if a required argument is bound by nothing.
+    """
+    try:
+        arguments = _registered[function.__name__]()
+    except UserError as error:  # gin has added a trail of calls
+        raise UserError(str(error).split("\n  In call")[0]) from error
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UserError(_explain(error)) from error
+    _check_all_used()
+    return arguments
+
+
+def operative_config() -> str:
+    """What was used, as gin that gives the same again."""
+    return gin.operative_config_str()
+
+
+def has_macro(name: str) -> bool:
+    """Whether the configuration sets macro `name`."""
+    return name in _macros()
+
+
+def _register(configurable: str) -> None:
+    module, name = configurable.split(":")
+    if name in _registered:
+        return
+    target = getattr(importlib.import_module(module), name)
+    collects = name == "train"  # gin fills in its arguments; the command line calls it
+    wrapped = _checked(target, (lambda **arguments: arguments) if collects else target)
+    _registered[name] = gin.external_configurable(
+        wrapped, name=name, module="t2t", denylist=_NOT_BINDABLE if collects else None
+    )
+
+
+def _checked(target: Callable, call: Callable) -> Callable:
+    """`call` with the signature of `target`, and its arguments checked against the annotations."""
+    signature = inspect.signature(target)
+    annotations = inspect.get_annotations(
+        target.__init__ if isinstance(target, type) else target, eval_str=True
+    )
+
+    def checked(*args, **kwargs):
+        bound = signature.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            if value is gin.REQUIRED:
+                raise UserError(
+                    f"{target.__name__}.{name} has no value, and the configuration requires one: "
+                    f"--gin.{target.__name__}.{name}=…, or set the macro that it refers to."
+                )
+            if name in annotations and not matches(value, annotations[name]):
+                raise UserError(
+                    f"{target.__name__}.{name} = {value!r} is {describe(type(value))}; it must be "
+                    f"{describe(annotations[name])}."
+                )
+        return call(**bound.arguments)
+
+    checked.__name__ = checked.__qualname__ = target.__name__
+    checked.__doc__, checked.__module__ = target.__doc__, target.__module__
+    checked.__signature__ = signature
+    return checked
+
+
+def _use_folders(folders: Sequence[str]) -> None:
+    """For gin's own `include`; gin only ever adds to its list."""
+    del gin.config._LOCATION_PREFIXES[1:]
+    for folder in folders:
+        gin.add_config_file_search_path(folder)
+
+
+def _find(file: str, folders: Sequence[str]) -> Path:
+    candidates = [Path(file).expanduser(), *(Path(folder) / file for folder in folders)]
+    for path in candidates:
+        if path.is_file():
+            return path
+    known = {
+        str(path.relative_to(folder))
+        for folder in folders[1:]
+        for path in sorted(Path(folder).rglob("*.gin"))
+    }
+    raise UserError(
+        f"Gin file '{file}' does not exist, here or in {', '.join(folders[1:])}."
+        f"{did_you_mean(file, known)} Add a folder with --gin_search_paths, or use one of: "
+        f"{', '.join(sorted(known))}."
+    )
+
+
+def _parse(text: str, origin: str, folders: Sequence[str]) -> None:
+    for include in re.findall(r"^include\s+['\"](.+?)['\"]", text, flags=re.MULTILINE):
+        _find(include, folders)  # gin's own error for a missing file says nothing
+    try:
+        gin.parse_config(text)
+    except UserError as error:
+        raise UserError(f"{origin}: {error}") from error
+    except (ValueError, SyntaxError, ImportError, AttributeError, TypeError, OSError) as error:
+        raise UserError(f"{origin}: {_explain(error)}") from error
+
+
+def _explain(error: BaseException) -> str:
+    """Gin's message, first paragraph, with the nearest valid name."""
+    if isinstance(error, SyntaxError):
+        line = f", line {error.lineno}" if error.lineno else ""
+        text = f" in `{error.text.strip()}`" if error.text else ""
+        return f"not valid gin{line}{text}: {error.msg}. Strings need quotes: NAME = 'value'."
+    message = str(error).strip().split("\n  In ")[0]
+    unknown = re.search(r"No configurable matching (?:reference )?'@?([\w./]+)", message)
+    if unknown:
+        name = unknown[1].split(".")[-1].split("/")[-1]
+        hint = did_you_mean(name, _registered) or f" Known are: {', '.join(sorted(_registered))}."
+        return f"nothing configurable is called '{unknown[1]}'.{hint}"
+    parameter = re.search(r"'(?:.*\.)?(\w+)' doesn't have a parameter named '(\w+)'", message)
+    if parameter and parameter[1] in _registered:
+        names = list(inspect.signature(_registered[parameter[1]]).parameters)
+        hint = did_you_mean(parameter[2], names) or f" It has: {', '.join(names)}."
+        return f"'{parameter[1]}' has no parameter '{parameter[2]}'.{hint}"
+    missing = re.search(r"for arguments: \[(.*?)\]", message)
+    call = re.search(r"In call to configurable '(\w+)'.*?(?: in scope '(\w+)')?$", str(error))
+    if missing and call and call[1] == "macro":
+        return (
+            f"%{call[2]} is used but never set.{did_you_mean(call[2], _macros())} Set {call[2]} = …"
+        )
+    if missing and call:
+        needed = ", ".join(f"{call[1]}.{name}" for name in re.findall(r"\w+", missing[1]))
+        return f"these have no value: {needed}. Bind them, or start from a file: --gin_file=…"
+    if isinstance(error, ImportError):
+        return f"import failed: {message}. Is the module installed, or in the current folder?"
+    return message
+
+
+def _macros() -> list[str]:
+    return [scope for scope, selector in gin.config._CONFIG if selector == "gin.macro"]
+
+
+def _check_all_used() -> None:
+    used: Mapping[Any, Mapping[str, Any]] = gin.config._OPERATIVE_CONFIG
+    for (scope, selector), parameters in gin.config._CONFIG.items():
+        if selector == "gin.macro":
+            if (scope, selector) not in used:
+                names = [s for s, kind in used if kind == "gin.macro"]
+                raise UserError(
+                    f"The macro {scope} is set but nothing uses it.{did_you_mean(scope, names)} "
+                    f"Remove it, or use %{scope}."
+                )
+            continue
+        name = selector.rsplit(".", 1)[-1]
+        scoped = f"{scope}/{name}" if scope else name
+        for parameter in parameters:
+            consumed = any(
+                kind == selector and user_scope.startswith(scope) and parameter in values
+                for (user_scope, kind), values in used.items()
+            )
+            if not consumed:
+                raise UserError(
+                    f"{scoped}.{parameter} is set but nothing uses {scoped}. Refer to it, as in "
+                    f"`train.optimizer = @adamw()`, or remove the binding."
+                )

@@ -1,0 +1,1 @@
+"""Generation: functions over a model's cached decode step."""

@@ -1,0 +1,1 @@
+"""Metrics, and their evaluation over tasks."""

@@ -1,0 +1,193 @@
+"""Loss, decoded metrics and predictions of a model on every task of a mixture."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from t2t.data.converters import Batch
+from t2t.data.evaluation_set import EvaluationSet
+from t2t.data.features import SequenceLength
+from t2t.data.mixtures import Mixture, leaf_tasks
+from t2t.data.tasks import Task
+from t2t.decoding.greedy import greedy
+from t2t.errors import UserError
+from t2t.evaluation.baselines import unigram_loss
+from t2t.models.definition import Model, Params
+from t2t.training.partitioning import batch_sharding, replicated
+from t2t.training.step import make_eval_step
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalPolicy:
+    """When and on what to evaluate.
+
+    Attributes:
+      every: training steps between evaluations; the last step is always evaluated.
+      split: of each task; tasks without it are left out.
+      num_examples: at most this many per task, evenly spread over the split; None for all.
+      batch_size: rows at a time.
+      max_decode_length: most tokens to generate; None for the targets' sequence length.
+    """
+
+    every: int = 1000
+    split: str = "validation"
+    num_examples: int | None = 1000
+    batch_size: int = 128
+    max_decode_length: int | None = None
+
+    def __post_init__(self):
+        for name in ("every", "num_examples", "batch_size", "max_decode_length"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"EvalPolicy.{name} must be at least 1, got {value}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskResult:
+    """What one task scored.
+
+    Attributes:
+      num_examples: rows evaluated.
+      metrics: "loss" (nats per target token), "token_accuracy", and the task's own metrics.
+      baselines: "unigram_loss", and the task's own metrics for its trivial rule, if it has one.
+      predictions: {"inputs", "targets", "prediction"} per example; empty if not decoded.
+    """
+
+    num_examples: int
+    metrics: Mapping[str, float]
+    baselines: Mapping[str, float]
+    predictions: tuple[Mapping[str, Any], ...]
+
+    def write_predictions(self, file) -> None:
+        """Writes the predictions as JSON lines."""
+        for record in self.predictions:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+class Evaluator:
+    """Evaluates parameters on fixed sets of examples. Compiles once per task and kind of work.
+
+    On several processes every one reads all examples; the devices share the computation.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        mesh: Mesh,
+        task_or_mixture: Task | Mixture,
+        sequence_length: SequenceLength,
+        policy: EvalPolicy,
+        seed: int = 0,
+    ):
+        """Raises UserError if no task has the split."""
+        self._model, self._mesh, self._policy = model, mesh, policy
+        tasks = leaf_tasks(task_or_mixture)
+        self._sets = {
+            task.name: _set(task, policy.split, sequence_length, policy.num_examples, seed)
+            for task in tasks
+            if policy.split in task.splits
+        }
+        self._train_sets = {
+            task.name: _set(task, "train", sequence_length, 4096, seed)
+            for task in tasks
+            if "train" in task.splits
+        }
+        if not self._sets:
+            raise UserError(
+                f"No task of '{task_or_mixture.name}' has a split '{policy.split}' to evaluate: "
+                + "; ".join(f"{t.name} has {', '.join(t.splits)}" for t in tasks)
+            )
+        self._score = make_eval_step(model, mesh)
+        length = policy.max_decode_length or sequence_length["targets"]
+        self._generate = jax.jit(
+            lambda params, tokens: greedy(model.bind(params), tokens, length),
+            out_shardings=replicated(mesh),
+        )
+
+    def evaluate(self, params: Params) -> dict[str, TaskResult]:
+        """Returns the result of each task."""
+        return {name: self._evaluate_task(name, params) for name in self._sets}
+
+    def _evaluate_task(self, name: str, params: Params) -> TaskResult:
+        examples = self._sets[name]
+        task = examples.task
+        totals = [jax.device_get(self._score(params, b)) for b in self._device_batches(examples)]
+        tokens = sum(float(t["tokens"][0]) for t in totals)
+        metrics = {
+            "loss": sum(float(t["loss"][0]) for t in totals) / tokens,
+            "token_accuracy": sum(float(t["correct"]) for t in totals) / tokens,
+        }
+        predictions: tuple[Mapping[str, Any], ...] = ()
+        if task.metric_fns:
+            decoded = self._decode(examples, params)
+            metrics |= self._task_metrics(name, decoded)
+            predictions = tuple(
+                {"inputs": text["inputs"], "targets": text["targets"], "prediction": prediction}
+                for text, prediction in zip(self._texts[name], decoded, strict=True)
+            )
+        return TaskResult(len(examples.indices), metrics, self._baselines[name], predictions)
+
+    def _decode(self, examples: EvaluationSet, params: Params) -> list[str]:
+        vocabulary = examples.task.output_features["targets"].vocabulary
+        tokens = [
+            jax.device_get(self._generate(params, batch["encoder_input_tokens"]))
+            for batch in self._device_batches(examples)
+        ]
+        return [vocabulary.decode(row) for row in np.concatenate(tokens)[: len(examples.indices)]]
+
+    def _task_metrics(self, name: str, predictions: list[str]) -> dict[str, float]:
+        task, texts = self._sets[name].task, self._texts[name]
+        targets = [task.postprocess(e["targets"], e, is_target=True) for e in texts]
+        values = [
+            task.postprocess(prediction, example, is_target=False)
+            for prediction, example in zip(predictions, texts, strict=True)
+        ]
+        metrics: dict[str, float] = {}
+        for metric_fn in task.metric_fns:
+            metrics |= metric_fn(targets, values)
+        return metrics
+
+    @functools.cached_property
+    def _texts(self):
+        return {name: s.texts() for name, s in self._sets.items() if s.task.metric_fns}
+
+    @functools.cached_property
+    def _baselines(self) -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, float]] = {}
+        vocab_size = self._model.config.vocab_size
+        for name, examples in self._sets.items():
+            found[name] = {}
+            if name in self._train_sets:
+                train = self._train_sets[name]
+                found[name]["unigram_loss"] = unigram_loss(train, examples, vocab_size)
+            if examples.task.baseline_fn and examples.task.metric_fns:
+                rule = examples.task.baseline_fn
+                guesses = [rule(text["inputs"]) for text in self._texts[name]]
+                found[name] |= self._task_metrics(name, guesses)
+        return found
+
+    def _device_batches(self, examples: EvaluationSet) -> Iterator[Batch]:
+        sharding = batch_sharding(self._mesh)
+        for batch in examples.batches(self._policy.batch_size):
+            yield {
+                name: jax.make_array_from_callback(x.shape, sharding, x.__getitem__)
+                for name, x in batch.items()
+            }
+
+
+def _set(
+    task: Task, split: str, lengths: SequenceLength, num_examples: int | None, seed: int
+) -> EvaluationSet:
+    return EvaluationSet(task, split, lengths, num_examples, seed)
+
+
+def flat_metrics(results: Mapping[str, TaskResult]) -> dict[str, float]:
+    """`{"<task>/<metric>": value}`, and "loss", the mean over tasks."""
+    flat = {f"{task}/{k}": v for task, r in results.items() for k, v in r.metrics.items()}
+    return flat | {"loss": float(np.mean([r.metrics["loss"] for r in results.values()]))}

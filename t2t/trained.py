@@ -1,0 +1,99 @@
+"""A run's folder as something to use: its configuration, model and parameters."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from t2t import config
+from t2t.data.mixtures import Mixture
+from t2t.data.registry import get_mixture_or_task
+from t2t.data.tasks import Task
+from t2t.errors import UserError
+from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
+from t2t.models.definition import Model, Params
+from t2t.training.checkpoints import Checkpoints
+from t2t.training.loop import check_vocabularies, train
+from t2t.training.partitioning import MeshShape, param_shardings
+from t2t.training.run_directory import RunDirectory
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """What `load_trained` found.
+
+    Attributes:
+      arguments: those of the `train` call that the run was made by.
+      model: the architecture.
+      params: parameters of the checkpoint.
+      step: that the checkpoint is of.
+      task_or_mixture: what it was trained on, or was asked for instead.
+    """
+
+    arguments: dict[str, Any]
+    model: Model
+    params: Params
+    step: int
+    task_or_mixture: Task | Mixture
+
+    def evaluate(self, split: str | None = None, **changes: Any) -> dict[str, TaskResult]:
+        """Evaluates as training did, but for the given fields of `EvalPolicy`."""
+        policy = self.arguments.get("evaluation", EvalPolicy())
+        if split is not None:
+            changes["split"] = split
+        evaluator = Evaluator(
+            self.model,
+            self.arguments.get("mesh", MeshShape()).mesh(),
+            self.task_or_mixture,
+            self.arguments["sequence_length"],
+            dataclasses.replace(policy, **changes),
+            self.arguments.get("seed", 0),
+        )
+        return evaluator.evaluate(self.params)
+
+
+def load_trained(
+    model_dir: str,
+    *,
+    mixture: str | None = None,
+    step: int | None = None,
+    fall_back: bool = False,
+    imports: tuple[str, ...] = (),
+) -> TrainedModel:
+    """Loads a run's parameters.
+
+    Args:
+      model_dir: folder that `train` wrote.
+      mixture: another task or mixture to use the model on.
+      step: of the checkpoint; None for the newest.
+      fall_back: if the newest is damaged, take the one before.
+      imports: modules to import first.
+
+    Raises:
+      UserError: if the folder, the checkpoint or the task does not exist or does not fit.
+    """
+    run = RunDirectory(Path(model_dir).expanduser())
+    if not run.config.exists():
+        runs = sorted(p.parent for p in Path(".").glob("*/*/config.gin"))
+        known = f" Runs here: {', '.join(map(str, runs))}." if runs else ""
+        raise UserError(
+            f"'{model_dir}' is not the folder of a training run: it has no config.gin.{known}"
+        )
+    config.load([str(run.config)], imports=imports)
+    arguments = config.arguments_of(train)
+    task_or_mixture = get_mixture_or_task(mixture or arguments["mixture"])
+    vocabularies = check_vocabularies(task_or_mixture.output_features, arguments["model"])
+    run.check_identity(arguments["model"], vocabularies)
+    model = Model(arguments["model"])
+    mesh = arguments.get("mesh", MeshShape()).mesh()
+    abstract = jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        model.abstract_params,
+        param_shardings(model.abstract_params, model.logical_axes, mesh),
+    )
+    if not run.checkpoints.exists():
+        raise UserError(f"'{model_dir}' has no checkpoint yet.")
+    with Checkpoints(run.checkpoints) as checkpoints:
+        params, found = checkpoints.restore_params(abstract, step, fall_back=fall_back)
+    return TrainedModel(arguments, model, params, found, task_or_mixture)

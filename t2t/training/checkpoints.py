@@ -1,0 +1,264 @@
+"""Checkpoints of the training state: Orbax behind one small interface.
+
+A checkpoint is a folder `<step>` with the items `params`, `train` (step and optimiser state), `data`
+(position in the data) and a manifest of checksums. Saving is asynchronous and atomic: a folder with
+a step's name is complete. All on disk are plain nested dicts, so that code may change around them.
+"""
+
+import dataclasses
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+from t2t.errors import UserError
+from t2t.models.definition import Params
+from t2t.training.manifest import NAME, damage, write_manifest
+from t2t.training.state import TrainState
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointPolicy:
+    """When to save, and what to keep; a checkpoint is kept if any rule asks for it.
+
+    Attributes:
+      every: steps between checkpoints; the last step is always saved.
+      keep_latest: how many of the newest to keep.
+      keep_every: also keep the multiples of this many steps, for ever.
+      keep_best: how many of the best by `best_metric` to keep.
+      best_metric: "loss" (mean over tasks) or "<task>/<metric>", of the evaluation at that step.
+      best_mode: "min" or "max".
+    """
+
+    every: int = 1000
+    keep_latest: int = 2
+    keep_every: int | None = None
+    keep_best: int = 0
+    best_metric: str = "loss"
+    best_mode: str = "min"
+
+    def __post_init__(self):
+        if self.every < 1 or self.keep_latest < 1 or self.keep_best < 0:
+            raise UserError(
+                "CheckpointPolicy needs every >= 1, keep_latest >= 1 and keep_best >= 0, got "
+                f"{self.every}, {self.keep_latest} and {self.keep_best}."
+            )
+        if self.best_mode not in ("min", "max"):
+            raise UserError(f"best_mode is '{self.best_mode}', must be 'min' or 'max'.")
+
+
+class Checkpoints:
+    """The checkpoints of one run. Use as a context manager: leaving it waits for pending saves."""
+
+    def __init__(self, directory: Path, policy: CheckpointPolicy | None = None):
+        """Opens `directory`; with a `policy` for saving, without one for reading only."""
+        self._directory = directory.absolute()
+        self._policy = policy
+        if policy is None:
+            options = ocp.CheckpointManagerOptions(read_only=True, create=False)
+        else:
+            options = ocp.CheckpointManagerOptions(
+                preservation_policy=_preservation(policy),
+                best_fn=lambda metrics: metrics[policy.best_metric] if policy.keep_best else 0.0,
+                best_mode=policy.best_mode,
+                cleanup_tmp_directories=True,
+                enable_async_checkpointing=True,
+            )
+        self._manager = ocp.CheckpointManager(self._directory, options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            self.wait()
+        except UserError:
+            if kind is None:  # else the error that brought us here matters more
+                raise
+        finally:
+            self._manager.close()
+
+    def steps(self) -> list[int]:
+        """Steps with a committed checkpoint, ascending."""
+        return sorted(self._manager.all_steps())
+
+    def save(
+        self,
+        state: TrainState,
+        data: Mapping[str, Any],
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Starts to save; returns once the arrays are copied. Waits for a save still running.
+
+        Args:
+          state: what to save; may be donated afterwards.
+          data: position in the data, as JSON.
+          metrics: of an evaluation at this step, for `keep_best`.
+
+        Raises:
+          UserError: if this or the previous save failed, for example for lack of space.
+        """
+        self.wait()
+        step = int(state.step)
+        items = ocp.args.Composite(
+            params=ocp.args.StandardSave(state.params),
+            train=ocp.args.StandardSave(_train_item(state)),
+            data=ocp.args.JsonSave(dict(data)),
+        )
+        try:
+            self._manager.save(step, args=items, metrics=metrics and dict(metrics), force=True)
+        except Exception as error:
+            raise self._failed(step, error) from error
+
+    def wait(self) -> None:
+        """Waits until every save is committed and sealed; raises UserError if one failed."""
+        try:
+            self._manager.wait_until_finished()
+        except Exception as error:
+            raise self._failed(None, error) from error
+        self.seal()
+
+    def seal(self) -> None:
+        """Adds the manifests of what has been committed by now; call it now and then."""
+        if self._policy is None or jax.process_index() or self._manager.is_saving_in_progress():
+            return
+        for step in self.steps():
+            if not (self._folder(step) / NAME).exists():
+                write_manifest(self._folder(step))
+
+    def restore(
+        self, abstract: TrainState, *, fall_back: bool = False
+    ) -> tuple[TrainState, dict[str, Any]] | None:
+        """The newest state and data position, or None if there is no checkpoint.
+
+        Args:
+          abstract: shapes, dtypes and shardings to restore to.
+          fall_back: if the newest checkpoint is damaged, set it aside and use the one before.
+
+        Raises:
+          UserError: if the newest checkpoint is damaged, naming the file, or none is intact.
+        """
+        step = self._intact_step(None, fall_back)
+        if step is None:
+            return None
+        restored = self._read(
+            step,
+            params=ocp.args.StandardRestore(abstract.params),
+            train=ocp.args.StandardRestore(_train_item(abstract)),
+            data=ocp.args.JsonRestore(),
+        )
+        structure = jax.tree.structure(abstract.opt_state)
+        leaves = [restored.train["opt_state"][key] for key in _train_item(abstract)["opt_state"]]
+        state = TrainState(
+            restored.train["step"], restored.params, jax.tree.unflatten(structure, leaves)
+        )
+        return state, restored.data
+
+    def restore_params(
+        self, abstract: Params, step: int | None = None, *, fall_back: bool = False
+    ) -> tuple[Params, int]:
+        """The parameters of `step` (None: the newest), and the step.
+
+        Raises:
+          UserError: if there is no such checkpoint, or it is damaged.
+        """
+        found = self._intact_step(step, fall_back)
+        if found is None:
+            raise UserError(f"There is no checkpoint in '{self._directory}'.")
+        restored = self._read(found, params=ocp.args.StandardRestore(abstract))
+        return restored.params, found
+
+    def _read(self, step: int, **items):
+        try:
+            return self._manager.restore(step, args=ocp.args.Composite(**items))
+        except Exception as error:
+            raise UserError(
+                f"Checkpoint {self._folder(step)} cannot be read: {_first_line(error)}"
+            ) from error
+
+    def _intact_step(self, step: int | None, fall_back: bool) -> int | None:
+        steps = self.steps()
+        if step is not None and step not in steps:
+            raise UserError(
+                f"There is no checkpoint of step {step} in '{self._directory}'; there are "
+                f"{', '.join(map(str, steps)) or 'none'}."
+            )
+        candidates = [step] if step is not None else list(reversed(steps))
+        for candidate in candidates:
+            problem = damage(self._folder(candidate))
+            if problem is None:
+                return candidate
+            if not fall_back:
+                raise UserError(
+                    f"Checkpoint of step {candidate} is damaged: {problem}. Pass --fall_back to "
+                    f"use the newest intact one instead"
+                    + (f" (there are {steps[:-1]})." if steps[:-1] else "; there is no other.")
+                )
+            log.warning("checkpoint of step %d is damaged: %s", candidate, problem)
+            if self._policy:
+                self._set_aside(candidate)
+        if steps:
+            raise UserError(f"None of the checkpoints in '{self._directory}' is intact.")
+        return None
+
+    def _set_aside(self, step: int) -> None:
+        """Moves a damaged checkpoint to `damaged/`, so that its step can be saved again."""
+        aside = self._directory.parent / "damaged"
+        aside.mkdir(exist_ok=True)
+        target = aside / str(step)
+        shutil.rmtree(target, ignore_errors=True)
+        self._folder(step).rename(target)
+        self._manager.reload()
+        log.warning("moved it to %s", target)
+
+    def _folder(self, step: int) -> Path:
+        return self._directory / str(step)
+
+    def _failed(self, step: int | None, error: Exception) -> UserError:
+        good = [s for s in self.steps() if s != step]
+        kept = (
+            f"The checkpoint of step {good[-1]} is intact." if good else "There is none before it."
+        )
+        what = f"of step {step} " if step is not None else ""
+        return UserError(
+            f"Saving a checkpoint {what}to '{self._directory}' failed: {_first_line(error)} {kept} "
+            f"Free some space or mend the folder, and run the same command again to go on from it."
+        )
+
+
+def _train_item(state: TrainState) -> dict[str, Any]:
+    """Step and optimiser state as a plain dict, leaves by their path."""
+    leaves = jax.tree_util.tree_leaves_with_path(state.opt_state)
+    names = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+    return {"step": state.step, "opt_state": names}
+
+
+def _preservation(policy: CheckpointPolicy):
+    rules: list[Any] = [checkpoint_managers.LatestN(policy.keep_latest)]
+    if policy.keep_every:
+        rules.append(checkpoint_managers.EveryNSteps(policy.keep_every))
+    if policy.keep_best:
+        rules.append(
+            checkpoint_managers.BestN(
+                get_metric_fn=lambda metrics: metrics[policy.best_metric],
+                reverse=policy.best_mode == "min",
+                n=policy.keep_best,
+                keep_checkpoints_without_metrics=False,
+            )
+        )
+    return checkpoint_managers.AnyPreservationPolicy(rules)
+
+
+def _first_line(error: BaseException) -> str:
+    """The most telling line of a library's error: the innermost cause's first."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:500]

@@ -1,0 +1,60 @@
+"""Metrics to `metrics.jsonl` and TensorBoard."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+from t2t.training.run_directory import RunDirectory
+
+
+class MetricsLog:
+    """Appends scalars by step; entries after `resume_step` are removed first.
+
+    So a run that was interrupted and resumed has one line per logged step, as if it had not been.
+    """
+
+    def __init__(self, run: RunDirectory, resume_step: int):
+        self._path = run.metrics
+        _keep_until(self._path, resume_step)
+        self._tensorboard = SummaryWriter(str(run.tensorboard), purge_step=resume_step + 1)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Logs `values`, under names such as "train/loss" and "eval/spelling/exact_match"."""
+        line = json.dumps({"step": step, **{k: float(v) for k, v in values.items()}})
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        for name, value in values.items():
+            self._tensorboard.add_scalar(name, float(value), step)
+
+    def close(self) -> None:
+        """Flushes and closes the TensorBoard file."""
+        self._tensorboard.close()
+
+
+class NoLog:
+    """Stands in for `MetricsLog` on all processes but the first."""
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Does nothing."""
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+def _keep_until(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:  # the last line of a killed process
+            continue
+        if entry["step"] <= step:
+            kept.append(line + "\n")
+    partial = path.with_suffix(".tmp")
+    partial.write_text("".join(kept), encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,253 @@
+"""The training loop: `train(...)` runs a whole experiment, from fresh or from its last checkpoint."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from t2t.data.converters import Batch
+from t2t.data.features import SequenceLength
+from t2t.data.pipeline import TrainPipeline, prefetch
+from t2t.data.registry import get_mixture_or_task
+from t2t.errors import UserError
+from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult, flat_metrics
+from t2t.models.config import T5Config
+from t2t.models.definition import Model
+from t2t.reporting.parameters import parameter_table
+from t2t.reporting.progress import Progress
+from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
+from t2t.training.interruption import Interruption, Stopped
+from t2t.training.logging import MetricsLog, NoLog
+from t2t.training.losses import Loss
+from t2t.training.optimizers import Optimizer
+from t2t.training.partitioning import MeshShape, batch_sharding, check_batch_size
+from t2t.training.run_directory import RunDirectory
+from t2t.training.state import TrainState, abstract_state, init_state, state_shardings
+from t2t.training.step import make_train_step
+from t2t.training.throughput import StepLog
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    model_dir: str,
+    mixture: str,
+    sequence_length: SequenceLength,
+    model: T5Config,
+    optimizer: Optimizer,
+    batch_size: int,
+    total_steps: int,
+    loss: Loss = Loss(),  # noqa: B008 (frozen)
+    pack: bool = True,
+    microbatches: int = 1,
+    seed: int = 0,
+    mesh: MeshShape = MeshShape(),  # noqa: B008
+    checkpoint: CheckpointPolicy = CheckpointPolicy(),  # noqa: B008
+    evaluation: EvalPolicy = EvalPolicy(),  # noqa: B008
+    log_every: int = 50,
+    init_from: str | None = None,
+    fall_back: bool = False,
+    config_text: str | None = None,
+) -> dict[str, TaskResult]:
+    """Trains to `total_steps`, going on from the newest checkpoint in `model_dir` if there is one.
+
+    Args:
+      model_dir: folder of the run; see `RunDirectory`.
+      mixture: name of a registered task or mixture.
+      sequence_length: tokens per row of "inputs" and "targets".
+      model: the architecture.
+      optimizer: of `t2t.training.optimizers`.
+      batch_size: rows per step, over all devices and microbatches.
+      total_steps: updates in all.
+      loss: label smoothing and z-loss.
+      pack: several examples per row.
+      microbatches: parts of the batch whose gradients are accumulated one after the other.
+      seed: of initialisation, data order and dropout.
+      mesh: how devices are shared out.
+      checkpoint: when to save and what to keep.
+      evaluation: when and on what to evaluate.
+      log_every: steps between log lines.
+      init_from: another run's folder; a fresh run starts from its newest parameters.
+      fall_back: if the newest checkpoint is damaged, go on from the one before.
+      config_text: operative configuration, to store with the run.
+
+    Returns:
+      The final evaluation, by task.
+
+    Raises:
+      UserError: for anything the user can mend, before anything is written where possible.
+      Stopped: after SIGINT or SIGTERM, once a checkpoint of the current step is saved.
+    """
+    # Everything that can be refused is refused before the folder is touched.
+    definition = Model(model)
+    task_or_mixture = get_mixture_or_task(mixture)
+    vocabularies = check_vocabularies(task_or_mixture.output_features, model)
+    device_mesh = mesh.mesh()
+    check_batch_size(batch_size // microbatches, device_mesh)
+    if batch_size % microbatches:
+        raise UserError(f"{microbatches} microbatches do not divide the batch size {batch_size}.")
+    run = RunDirectory(Path(model_dir).expanduser())
+    run.check_identity(model, vocabularies)
+    pipeline = TrainPipeline(
+        task_or_mixture,
+        sequence_length,
+        batch_size,
+        seed=seed,
+        pack=pack,
+        host_index=jax.process_index(),
+        host_count=jax.process_count(),
+    )
+    evaluator = Evaluator(
+        definition, device_mesh, task_or_mixture, sequence_length, evaluation, seed
+    )
+    fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
+    is_main = jax.process_index() == 0
+
+    if is_main:
+        run.write_identity(model, vocabularies)
+        table = parameter_table(definition, device_mesh)
+        run.write(run.path / "parameters.txt", table + "\n")
+        log.info("%s", table.splitlines()[-1])
+        if config_text is not None:
+            run.write(run.config, config_text)
+
+    with contextlib.ExitStack() as stack:
+        checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
+        state, position = _start(
+            definition, optimizer, device_mesh, seed, checkpoints, fingerprint, init_from, fall_back
+        )
+        first_step = int(state.step)
+        metrics_log = MetricsLog(run, first_step) if is_main else NoLog()
+        stack.callback(metrics_log.close)
+        interruption = stack.enter_context(Interruption())
+        train_step = make_train_step(
+            definition,
+            optimizer,
+            device_mesh,
+            loss=loss,
+            num_tasks=len(pipeline.task_names),
+            microbatches=microbatches,
+            seed=seed,
+        )
+        step_log = StepLog(pipeline.task_names, optimizer.learning_rate)
+        progress = stack.enter_context(Progress(first_step, total_steps, enabled=is_main))
+        batches = _on_devices(prefetch(pipeline.batches(position)), device_mesh)
+        stack.callback(batches.close)
+
+        results = None
+        for step in range(first_step + 1, total_steps + 1):
+            batch, position = next(batches)
+            state, metrics = train_step(state, batch)
+            step_log.add(metrics)
+
+            last, stop = step == total_steps, interruption.requested
+            save = step % checkpoint.every == 0 or last or stop
+            if step % log_every == 0 or save:  # so that no state is saved with a NaN in it
+                values = step_log.flush(step, where=run.path)
+                metrics_log.write(step, values)
+                progress.update(step, values)
+                checkpoints.seal()
+            scores = None
+            if last or (step % evaluation.every == 0 and not stop):
+                with step_log.paused():
+                    results = evaluator.evaluate(state.params)
+                    scores = flat_metrics(results)
+                    metrics_log.write(step, {f"eval/{k}": v for k, v in scores.items()})
+                    progress.show_evaluation(step, results)
+                    if is_main:
+                        _write_predictions(run, step, results)
+            if save:
+                with step_log.paused():
+                    checkpoints.save(state, _data_item(fingerprint, position), scores)
+            if stop and not last:
+                checkpoints.wait()
+                raise Stopped(interruption.signal, step, total_steps)
+        if results is None:  # nothing was left to train
+            results = evaluator.evaluate(state.params)
+    return results
+
+
+def check_vocabularies(features: Any, model: T5Config) -> dict[str, str]:
+    """Fingerprints by feature; raises UserError if the embedding table is too small for one."""
+    for name, feature in features.items():
+        if feature.vocabulary.vocab_size > model.vocab_size:
+            raise UserError(
+                f"The vocabulary of '{name}' has {feature.vocabulary.vocab_size} ids, but "
+                f"T5Config.vocab_size is {model.vocab_size}; it must be at least as large."
+            )
+    return {name: feature.vocabulary.fingerprint for name, feature in features.items()}
+
+
+def abstract_sharded_state(model: Model, optimizer: Optimizer, mesh: Mesh) -> TrainState:
+    """Shapes, dtypes and shardings of the state, as checkpoints are restored to."""
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        abstract_state(model, optimizer),
+        state_shardings(model, optimizer, mesh),
+    )
+
+
+def _start(
+    model: Model,
+    optimizer: Optimizer,
+    mesh: Mesh,
+    seed: int,
+    checkpoints: Checkpoints,
+    fingerprint: str,
+    init_from: str | None,
+    fall_back: bool,
+) -> tuple[TrainState, list[int] | None]:
+    """The state to go on from and the position in the data: restored, initialised, or fresh."""
+    abstract = abstract_sharded_state(model, optimizer, mesh)
+    restored = checkpoints.restore(abstract, fall_back=fall_back)
+    if restored:
+        state, data = restored
+        if data["fingerprint"] != fingerprint:
+            raise UserError(
+                f"The checkpoint of step {int(state.step)} was trained on other data, or in another "
+                "order: tasks, rates, sequence lengths, batch size, packing, seed or vocabulary "
+                "differ. Use the same configuration, or start a new MODEL_DIR with "
+                "train.init_from set to this one."
+            )
+        log.info("resuming from the checkpoint of step %d", int(state.step))
+        return state, data["positions"]
+    shardings = state_shardings(model, optimizer, mesh)
+    state = jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)()
+    if init_from:
+        source = RunDirectory(Path(init_from).expanduser())
+        if not source.identity.exists():
+            raise UserError(f"train.init_from: '{init_from}' is not the folder of a run.")
+        source.check_identity(model.config, {})
+        with Checkpoints(source.checkpoints) as others:
+            params, step = others.restore_params(abstract.params, fall_back=fall_back)
+        log.info("starting from the parameters of '%s', step %d", init_from, step)
+        state = state._replace(params=params)
+    return state, None
+
+
+def _on_devices(
+    batches: Iterator[tuple[Batch, np.ndarray]], mesh: Mesh
+) -> Iterator[tuple[Batch, np.ndarray]]:
+    sharding = batch_sharding(mesh)
+    for batch, position in batches:
+        yield jax.make_array_from_process_local_data(sharding, batch), position
+
+
+def _data_item(fingerprint: str, position: np.ndarray) -> dict[str, Any]:
+    if jax.process_count() > 1:  # each process knows the positions of its own rows
+        position = np.asarray(multihost_utils.process_allgather(position, tiled=True))
+    return {"fingerprint": fingerprint, "positions": position.tolist()}
+
+
+def _write_predictions(run: RunDirectory, step: int, results: dict[str, TaskResult]) -> None:
+    run.predictions.mkdir(exist_ok=True)
+    for task, result in results.items():
+        if result.predictions:
+            with (run.predictions / f"{task}-{step:06d}.jsonl").open("w", encoding="utf-8") as file:
+                result.write_predictions(file)

@@ -1,0 +1,38 @@
+"""What training carries from step to step."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from t2t.models.definition import Model, Params
+from t2t.training.optimizers import Optimizer
+from t2t.training.partitioning import param_shardings, replicated, shardings_like_params
+
+
+class TrainState(NamedTuple):
+    """Number of updates done (int32 scalar), parameters, optimiser state."""
+
+    step: jax.Array
+    params: Params
+    opt_state: Any
+
+
+def init_state(model: Model, optimizer: Optimizer, seed: int) -> TrainState:
+    """A fresh state; jit with `state_shardings` as out_shardings for big models."""
+    params = model.init(jax.random.key(seed))
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.transformation.init(params))
+
+
+def abstract_state(model: Model, optimizer: Optimizer) -> TrainState:
+    """Shapes and dtypes of `init_state`, without making it."""
+    return jax.eval_shape(lambda: init_state(model, optimizer, 0))
+
+
+def state_shardings(model: Model, optimizer: Optimizer, mesh: Mesh) -> TrainState:
+    """Where each array of the state lives: optimiser state is split like its parameters."""
+    abstract = abstract_state(model, optimizer)
+    params = param_shardings(abstract.params, model.logical_axes, mesh)
+    opt_state = shardings_like_params(abstract.opt_state, abstract.params, params)
+    return TrainState(replicated(mesh), params, opt_state)

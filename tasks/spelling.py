@@ -1,0 +1,42 @@
+"""Spelling correction: `correct: acciednetally` -> `accidentally`.
+
+Pairs: the dictionary of the `codespell` package (CC BY-SA 3.0), misspellings with a single answer.
+Held out are all misspellings of one right word in twenty, so that no answer of the validation split
+occurs in training.
+"""
+
+import zlib
+
+from t2t.data.features import Feature
+from t2t.data.preprocessors import text_to_text
+from t2t.data.registry import TaskRegistry
+from t2t.data.sources import FunctionDataSource
+from t2t.data.sources.packages import package_file
+from t2t.data.vocabularies import ByteVocabulary
+from t2t.evaluation.metrics import exact_match
+
+
+def pairs(split: str) -> list[dict[str, str]]:
+    """`{"wrong": ..., "right": ...}` for each misspelling of the split."""
+    path = package_file("codespell_lib", "data/dictionary.txt", extra="demo")
+    examples = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        wrong, _, right = line.partition("->")
+        if "," in right:  # several answers, or a remark
+            continue
+        held_out = zlib.crc32(right.encode()) % 20 == 0
+        if held_out == (split == "validation"):
+            examples.append({"wrong": wrong, "right": right})
+    return examples
+
+
+_bytes = Feature(ByteVocabulary(extra_ids=125))
+
+TaskRegistry.add(
+    "spelling",
+    source=FunctionDataSource(pairs, splits=["train", "validation"]),
+    preprocessors=[text_to_text("correct: {wrong}", "{right}")],
+    output_features={"inputs": _bytes, "targets": _bytes},
+    metric_fns=[exact_match],
+    baseline_fn=lambda inputs: inputs.removeprefix("correct: "),
+)
