@@ -188,6 +188,7 @@ def _train(args: argparse.Namespace, bindings: list[str]) -> int:
 def _eval(args: argparse.Namespace, bindings: list[str]) -> int:
     _refuse(bindings)
     _prepare_jax()
+    from t2t.evaluation.evaluator import write_predictions
     from t2t.reporting.summary import print_predictions, print_results
 
     trained = _load(args)
@@ -196,11 +197,7 @@ def _eval(args: argparse.Namespace, bindings: list[str]) -> int:
     print_results(results, title=f"Results of step {trained.step} of '{args.model_dir}'")
     print_predictions(results)
     if args.output_dir:
-        folder = Path(args.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        for task, result in results.items():
-            with (folder / f"{task}-{trained.step:06d}.jsonl").open("w", encoding="utf-8") as file:
-                result.write_predictions(file)
+        write_predictions(results, Path(args.output_dir), trained.step)
     return 0
 
 

@@ -60,14 +60,12 @@ def load(
         _register(configurable)
     gin.clear_config(clear_constants=True)
     folders = [str(Path.cwd()), *search_paths, str(shipped("gin"))]
-    _use_folders(folders)
     # Through gin, so that the operative configuration imports the modules too.
-    _parse("\n".join(f"import {module}" for module in imports), "--import", folders)
+    _parse("\n".join(f"import {module}" for module in imports), "--import")
     for file in files:
-        path = _find(file, folders)
-        _parse(path.read_text(encoding="utf-8"), str(path), folders)
+        _parse_file(_find(file, folders), folders, ())
     for binding in bindings:
-        _parse(binding, f"--gin.{binding}", folders)
+        _parse(binding, f"--gin.{binding}")
 
 
 def arguments_of(function: Callable) -> dict[str, Any]:
@@ -111,9 +109,8 @@ def _register(configurable: str) -> None:
 def _checked(target: Callable, call: Callable) -> Callable:
     """`call` with the signature of `target`, and its arguments checked against the annotations."""
     signature = inspect.signature(target)
-    annotations = inspect.get_annotations(
-        target.__init__ if isinstance(target, type) else target, eval_str=True
-    )
+    annotated = getattr(target, "__init__") if isinstance(target, type) else target  # noqa: B009
+    annotations = inspect.get_annotations(annotated, eval_str=True)
 
     def checked(*args, **kwargs):
         bound = signature.bind(*args, **kwargs)
@@ -132,15 +129,8 @@ def _checked(target: Callable, call: Callable) -> Callable:
 
     checked.__name__ = checked.__qualname__ = target.__name__
     checked.__doc__, checked.__module__ = target.__doc__, target.__module__
-    checked.__signature__ = signature
+    checked.__signature__ = signature  # type: ignore[attr-defined]
     return checked
-
-
-def _use_folders(folders: Sequence[str]) -> None:
-    """For gin's own `include`; gin only ever adds to its list."""
-    del gin.config._LOCATION_PREFIXES[1:]
-    for folder in folders:
-        gin.add_config_file_search_path(folder)
 
 
 def _find(file: str, folders: Sequence[str]) -> Path:
@@ -160,9 +150,29 @@ def _find(file: str, folders: Sequence[str]) -> Path:
     )
 
 
-def _parse(text: str, origin: str, folders: Sequence[str]) -> None:
-    for include in re.findall(r"^include\s+['\"](.+?)['\"]", text, flags=re.MULTILINE):
-        _find(include, folders)  # gin's own error for a missing file says nothing
+def _parse_file(path: Path, folders: Sequence[str], including: tuple[Path, ...]) -> None:
+    """Parses a file and what it includes: gin's own include has no message for a missing file."""
+    if path in including:
+        raise UserError(f"Gin file '{path}' includes itself.")
+    parts = re.split(r"^include\s+['\"](.+?)['\"].*$", _read(path), flags=re.MULTILINE)
+    line = 0
+    for i, part in enumerate(parts):
+        if i % 2:
+            nearby = [*folders, str(path.parent)]
+            _parse_file(_find(part, nearby), folders, (*including, path))
+        else:
+            _parse("\n" * line + part, str(path))  # so that errors have the file's line numbers
+            line += part.count("\n")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"Cannot read gin file '{path}': {error}.") from error
+
+
+def _parse(text: str, origin: str) -> None:
     try:
         gin.parse_config(text)
     except UserError as error:
@@ -174,9 +184,10 @@ def _parse(text: str, origin: str, folders: Sequence[str]) -> None:
 def _explain(error: BaseException) -> str:
     """Gin's message, first paragraph, with the nearest valid name."""
     if isinstance(error, SyntaxError):
-        line = f", line {error.lineno}" if error.lineno else ""
-        text = f" in `{error.text.strip()}`" if error.text else ""
-        return f"not valid gin{line}{text}: {error.msg}. Strings need quotes: NAME = 'value'."
+        where = f", line {error.lineno}" if error.lineno else ""
+        where += f" in `{error.text.strip()}`" if error.text else ""
+        reason = error.msg.rstrip(".")
+        return f"not valid gin{where}: {reason}. Strings need quotes: NAME = 'value'."
     message = str(error).strip().split("\n  In ")[0]
     unknown = re.search(r"No configurable matching (?:reference )?'@?([\w./]+)", message)
     if unknown:

@@ -9,7 +9,7 @@ class UserError(ValueError):
 
     The command line prints the message in one paragraph and exits with status 1; every other
     exception is a bug of ours and keeps its traceback. Messages name the thing, where it came
-    from, the nearest valid name, and what to do. A ValueError, as SeqIO raises for the same mistakes.
+    from, the nearest valid name, and what to do. A ValueError, as SeqIO raises for the same.
     """
 
 

@@ -1,4 +1,4 @@
-"""Where the files that come with t2t lie: in a checkout beside the package, in a wheel inside it."""
+"""Where files that come with t2t lie: in a checkout beside the package, in a wheel in it."""
 
 from pathlib import Path
 

@@ -1,9 +1,10 @@
-"""Tasks and mixtures by name. The modules of `tasks/` are imported when a name is first asked for."""
+"""Tasks and mixtures by name; the modules of `tasks/` are imported when first needed."""
 
-import importlib.util
+import importlib.machinery
 import inspect
 import re
 import sys
+import types
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
@@ -114,11 +115,12 @@ def import_shipped_tasks() -> None:
         name = f"t2t_tasks.{path.stem}"
         if name in sys.modules:
             continue
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
+        loader = importlib.machinery.SourceFileLoader(name, str(path))
+        module = types.ModuleType(name)
+        module.__file__ = str(path)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
         except UserError:
             del sys.modules[name]
             raise

@@ -1,4 +1,4 @@
-"""A task: raw examples, how they become pairs of strings and of token sequences, how to score it."""
+"""A task: raw examples, how they become pairs of strings and of tokens, how to score it."""
 
 import dataclasses
 import functools
@@ -10,6 +10,7 @@ import numpy as np
 from t2t.data import randomness
 from t2t.data.features import Feature, SequenceLength, append_eos_after_trim
 from t2t.data.objectives import SpanCorruption
+from t2t.data.objectives.segments import TokenSegments
 from t2t.data.preprocessors import Preprocessor, apply_preprocessors
 from t2t.data.sources import DataSource, Example
 from t2t.errors import UserError
@@ -101,15 +102,15 @@ class Rows:
             raise UserError(f"Task '{task.name}': split '{split}' has no examples.")
 
     @functools.cached_property
-    def _segments(self):
+    def _segments(self) -> TokenSegments:
+        objective = self.task.objective
+        assert objective is not None
         vocabulary = self.task.output_features["targets"].vocabulary
         documents = [
             vocabulary.encode_array(self.text(i, key=0)["targets"]) for i in range(len(self._raw))
         ]
         with self.task._named_errors():
-            return self.task.objective.segments(
-                documents, self.task.output_features, self._sequence_length
-            )
+            return objective.segments(documents, self.task.output_features, self._sequence_length)
 
     def __len__(self) -> int:
         return len(self._segments) if self.task.objective else len(self._raw)
@@ -118,7 +119,9 @@ class Rows:
         """The preprocessed strings of raw example `index`."""
         return self.task.text_example(self._raw[index], randomness.generator(key))
 
-    def tokens(self, indices: Sequence[int], keys: np.ndarray) -> list[dict[str, np.ndarray]]:
+    def tokens(
+        self, indices: Sequence[int] | np.ndarray, keys: np.ndarray
+    ) -> list[dict[str, np.ndarray]]:
         """Int32 "inputs" and "targets" of rows, within the sequence lengths, ends included.
 
         Args:

@@ -4,13 +4,13 @@ import dataclasses
 import functools
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from t2t.data.converters import Batch
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.features import SequenceLength
 from t2t.data.mixtures import Mixture, leaf_tasks
@@ -63,11 +63,6 @@ class TaskResult:
     metrics: Mapping[str, float]
     baselines: Mapping[str, float]
     predictions: tuple[Mapping[str, Any], ...]
-
-    def write_predictions(self, file) -> None:
-        """Writes the predictions as JSON lines."""
-        for record in self.predictions:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 class Evaluator:
@@ -172,7 +167,7 @@ class Evaluator:
                 found[name] |= self._task_metrics(name, guesses)
         return found
 
-    def _device_batches(self, examples: EvaluationSet) -> Iterator[Batch]:
+    def _device_batches(self, examples: EvaluationSet) -> Iterator[dict[str, jax.Array]]:
         sharding = batch_sharding(self._mesh)
         for batch in examples.batches(self._policy.batch_size):
             yield {
@@ -185,6 +180,15 @@ def _set(
     task: Task, split: str, lengths: SequenceLength, num_examples: int | None, seed: int
 ) -> EvaluationSet:
     return EvaluationSet(task, split, lengths, num_examples, seed)
+
+
+def write_predictions(results: Mapping[str, TaskResult], folder: Path, step: int) -> None:
+    """Writes `<task>-<step>.jsonl` for each decoded task."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for task, result in results.items():
+        if result.predictions:
+            lines = [json.dumps(r, ensure_ascii=False) + "\n" for r in result.predictions]
+            (folder / f"{task}-{step:06d}.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
 def flat_metrics(results: Mapping[str, TaskResult]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Transformers: a configuration in, parameters and logits out. No data and no training here.
 
-Flax NNX is the definition layer only (DESIGN: modules declare parameters, their logical axes and the
-forward pass); everything that runs is functional, see `definition.py`.
+Flax NNX is the definition layer only: modules declare parameters, their logical axes and the
+forward pass. Everything that runs is functional, see `definition.py`.
 """
 
 from flax import nnx

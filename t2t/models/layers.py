@@ -4,13 +4,14 @@ Kernels are stored 2-D, `[in, out]`, and multiplied as `x.reshape(-1, in) @ w`: 
 contractions over 3-D operands, and factored by Adafactor as in T5.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-Initializer = jax.nn.initializers.Initializer
+Initializer = Callable[[jax.Array, Sequence[int], jnp.dtype], jax.Array]
 FAN_IN_NORMAL = jax.nn.initializers.variance_scaling(1.0, "fan_in", "normal")
 FAN_IN_TRUNCATED = jax.nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
 
@@ -90,19 +91,24 @@ class FeedForward(nnx.Module):
         self._activations = tuple(activations)
         self._dropout_rate = dropout_rate
         *ins, out = jax.random.split(key, len(activations) + 1)
-        for i, k in enumerate(ins):
-            name = "wi" if len(activations) == 1 else f"wi_{i}"
+        for name, k in zip(self._branches(), ins, strict=True):
             setattr(self, name, Dense(d_model, d_ff, ("embed", "mlp"), key=k))
         self.wo = Dense(d_ff, d_model, ("mlp", "embed"), key=out)
 
     def __call__(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
         """`[batch, length, d_model]` -> the same; `key` is for dropout, None for none."""
-        hidden = None
-        for i, activation in enumerate(self._activations):
-            wi = self.wi if len(self._activations) == 1 else getattr(self, f"wi_{i}")
-            branch = _ACTIVATIONS[activation](wi(x))
-            hidden = branch if hidden is None else hidden * branch
+        hidden = functools.reduce(
+            jnp.multiply,
+            [
+                _ACTIVATIONS[activation](getattr(self, name)(x))
+                for name, activation in zip(self._branches(), self._activations, strict=True)
+            ],
+        )
         return self.wo(dropout(hidden, self._dropout_rate, key))
+
+    def _branches(self) -> list[str]:
+        count = len(self._activations)
+        return ["wi"] if count == 1 else [f"wi_{i}" for i in range(count)]
 
 
 def _gelu_tanh(x: jax.Array) -> jax.Array:

@@ -49,23 +49,31 @@ class RelativePositionBias(nnx.Module):
         bidirectional: bool,
         key: jax.Array,
     ):
-        self._buckets = dict(
-            bidirectional=bidirectional, num_buckets=num_buckets, max_distance=max_distance
-        )
+        self._bidirectional = bidirectional
+        self._num_buckets = num_buckets
+        self._max_distance = max_distance
         init = jax.nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
         self.rel_embedding = param(init, key, (num_heads, num_buckets), ("heads", "relpos_buckets"))
 
     def __call__(self, query_length: int, key_length: int, dtype: jnp.dtype) -> jax.Array:
         """Returns `[1, heads, query_length, key_length]`."""
         positions = np.arange(key_length)[None, :] - np.arange(query_length)[:, None]
-        buckets = relative_position_bucket(positions, **self._buckets)
+        buckets = self._bucket(positions)
         return self.rel_embedding[...].astype(dtype)[:, buckets][None]
 
     def row(self, query_position: jax.Array, key_length: int, dtype: jnp.dtype) -> jax.Array:
         """Returns `[1, heads, 1, key_length]` for one, possibly traced, query position."""
         # By offset rather than by (query, key): bias depends on their difference alone.
-        offsets = relative_position_bucket(np.arange(-key_length + 1, key_length), **self._buckets)
+        offsets = self._bucket(np.arange(-key_length + 1, key_length))
         table = self.rel_embedding[...].astype(dtype)[:, offsets]
         start = key_length - 1 - query_position
         row = jax.lax.dynamic_slice_in_dim(table, start, key_length, axis=1)
         return row[None, :, None, :]
+
+    def _bucket(self, relative_position: np.ndarray) -> np.ndarray:
+        return relative_position_bucket(
+            relative_position,
+            bidirectional=self._bidirectional,
+            num_buckets=self._num_buckets,
+            max_distance=self._max_distance,
+        )

@@ -250,14 +250,19 @@ class T5(nnx.Module):
         def body(layer, x, _):
             cross_key, cross_value = layer.encoder_decoder_attention.project_memory(encoded)
             empty = jnp.zeros(shape, self._dtype)
-            return x, dict(key=empty, value=empty, cross_key=cross_key, cross_value=cross_value)
+            return x, {
+                "key": empty,
+                "value": empty,
+                "cross_key": cross_key,
+                "cross_value": cross_value,
+            }
 
         return self.decoder.scan(body, jnp.zeros(()))[1]
 
     def decode_step(
         self, tokens: jax.Array, encoder_tokens: jax.Array, cache: Cache, position: jax.Array
     ) -> tuple[jax.Array, Cache]:
-        """One step for the tokens `[batch]` at `position`; returns float32 logits `[batch, vocab]`."""
+        """One step for tokens `[batch]` at `position`; returns float32 logits `[batch, vocab]`."""
         length = cache["key"].shape[2]
         x = self._embed(tokens[:, None], None)
         bias = self.decoder.relpos_bias.row(position, length, self._dtype)

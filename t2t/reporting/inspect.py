@@ -38,7 +38,8 @@ def _describe_task(
 ) -> Iterator[str]:
     rows = task.rows(split, sequence_length)
     raw = task.raw_examples(split)
-    yield f"splits: {', '.join(task.splits)}; {split}: {len(raw):,} raw examples, {len(rows):,} rows"
+    yield f"splits: {', '.join(task.splits)}"
+    yield f"{split}: {len(raw):,} raw examples, {len(rows):,} rows"
     generator = np.random.default_rng(seed)
     for index in sorted(generator.permutation(len(rows))[:count].tolist()):
         yield f"--- row {index:,}"
@@ -52,7 +53,8 @@ def _describe_task(
         example = rows.tokens([index], np.array([key], np.uint64))[0]
         for name, tokens in example.items():
             vocabulary = task.output_features[name].vocabulary
-            yield f"tokens  {name} [{len(tokens)}]: {tokens[:24].tolist()}{' …' * (len(tokens) > 24)}"
+            more = " …" if len(tokens) > 24 else ""
+            yield f"tokens  {name} [{len(tokens)}]: {tokens[:24].tolist()}{more}"
             yield f"        {name} read back: {vocabulary.readable(tokens)!r}"
 
 

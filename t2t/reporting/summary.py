@@ -13,31 +13,36 @@ from t2t.evaluation.evaluator import TaskResult
 def print_results(results: Mapping[str, TaskResult], *, title: str) -> None:
     """Prints the metrics of each task, each with its trivial baseline."""
     table = Table(title=title, title_justify="left")
-    table.add_column("task")
-    for column in ("examples", "metric", "model", "baseline", "baseline is"):
-        table.add_column(column, justify="left" if column in ("metric", "baseline is") else "right")
+    table.add_column("task", no_wrap=True)
+    table.add_column("examples", justify="right")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("model", justify="right")
+    table.add_column("baseline", no_wrap=True)
     for task, result in results.items():
-        first = True
+        head = (task, f"{result.num_examples:,}")
         for metric, value in result.metrics.items():
-            baseline, what = _baseline(metric, result.baselines)
-            head = (task, f"{result.num_examples:,}") if first else ("", "")
-            table.add_row(*head, metric, f"{value:.4f}", baseline, what)
-            first = False
+            table.add_row(*head, metric, f"{value:.4f}", _baseline(metric, result.baselines))
+            head = ("", "")
         table.add_section()
-    Console().print(table)
+    _console().print(table)
 
 
-def _baseline(metric: str, baselines: Mapping[str, float]) -> tuple[str, str]:
+def _baseline(metric: str, baselines: Mapping[str, float]) -> str:
+    """The same metric of a trivial model: token frequencies, or the task's own rule."""
     if metric == "loss" and "unigram_loss" in baselines:
-        return f"{baselines['unigram_loss']:.4f}", "token frequencies"
-    if metric in baselines:
-        return f"{baselines[metric]:.4f}", "the task's own rule"
-    return "", ""
+        return f"{baselines['unigram_loss']:.4f} unigram"
+    return f"{baselines[metric]:.4f} rule" if metric in baselines else ""
+
+
+def _console() -> Console:
+    """Wide enough for the tables also where there is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, 100))
 
 
 def print_predictions(results: Mapping[str, TaskResult], count: int = 10) -> None:
-    """Prints the first predictions of each decoded task in turn, right or wrong."""
-    per_task = [result.predictions[:count] for result in results.values() if result.predictions]
+    """Prints predictions spread evenly over each decoded task, right or wrong."""
+    per_task = [_spread(r.predictions, count) for r in results.values() if r.predictions]
     mixed = [record for record in chain(*zip_longest(*per_task)) if record][:count]
     if not mixed:
         return
@@ -50,14 +55,19 @@ def print_predictions(results: Mapping[str, TaskResult], count: int = 10) -> Non
             *(_plain(record[key]) for key in ("inputs", "targets", "prediction")),
             "[green]ok[/]" if right else "[red]wrong[/]",
         )
-    Console().print(table)
+    _console().print(table)
+
+
+def _spread(records: Sequence[Mapping[str, str]], count: int) -> list[Mapping[str, str]]:
+    step = max(len(records) // count, 1)
+    return list(records[step // 2 :: step])
 
 
 def print_next_commands(
     model_dir: str, results: Mapping[str, TaskResult], gin_files: Sequence[str], longer: str
 ) -> None:
     """Prints the commands to use, evaluate, prolong and fine-tune what was trained."""
-    examples = [r.predictions[0]["inputs"] for r in results.values() if r.predictions]
+    examples = [_spread(r.predictions, 1)[0]["inputs"] for r in results.values() if r.predictions]
     example = shlex.quote(examples[0]) if examples else "'...'"
     folder = shlex.quote(model_dir)
     files = " ".join(f"--gin_file={shlex.quote(file)}" for file in gin_files)

@@ -1,1 +1,1 @@
-"""Functional training: a state, a jitted step over a mesh, checkpoints, and the loop around them."""
+"""Functional training: a state, a jitted step over a mesh, checkpoints, and the loop."""

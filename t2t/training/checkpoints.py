@@ -1,8 +1,9 @@
 """Checkpoints of the training state: Orbax behind one small interface.
 
-A checkpoint is a folder `<step>` with the items `params`, `train` (step and optimiser state), `data`
-(position in the data) and a manifest of checksums. Saving is asynchronous and atomic: a folder with
-a step's name is complete. All on disk are plain nested dicts, so that code may change around them.
+A checkpoint is a folder `<step>` with the items `params`, `train` (step and optimiser state) and
+`data` (position in the data), and a manifest of checksums. Saving is asynchronous and atomic: a
+folder with a step's name is complete. State on disk is plain nested dicts, so that code may change
+around it.
 """
 
 import dataclasses

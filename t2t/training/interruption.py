@@ -22,7 +22,7 @@ class Stopped(Exception):
 
 
 class Interruption:
-    """While entered, the first SIGINT or SIGTERM only sets `requested`; a second one is immediate."""
+    """While entered, the first SIGINT or SIGTERM only sets `requested`; a second is immediate."""
 
     def __init__(self):
         self.signal = 0

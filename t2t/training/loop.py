@@ -1,8 +1,8 @@
-"""The training loop: `train(...)` runs a whole experiment, from fresh or from its last checkpoint."""
+"""`train(...)` runs a whole experiment, from fresh or from its last checkpoint."""
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,13 @@ from t2t.data.features import SequenceLength
 from t2t.data.pipeline import TrainPipeline, prefetch
 from t2t.data.registry import get_mixture_or_task
 from t2t.errors import UserError
-from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult, flat_metrics
+from t2t.evaluation.evaluator import (
+    EvalPolicy,
+    Evaluator,
+    TaskResult,
+    flat_metrics,
+    write_predictions,
+)
 from t2t.models.config import T5Config
 from t2t.models.definition import Model
 from t2t.reporting.parameters import parameter_table
@@ -107,21 +113,16 @@ def train(
         definition, device_mesh, task_or_mixture, sequence_length, evaluation, seed
     )
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
+    source = _checked_source(init_from, model)
     is_main = jax.process_index() == 0
-
-    if is_main:
-        run.write_identity(model, vocabularies)
-        table = parameter_table(definition, device_mesh)
-        run.write(run.path / "parameters.txt", table + "\n")
-        log.info("%s", table.splitlines()[-1])
-        if config_text is not None:
-            run.write(run.config, config_text)
 
     with contextlib.ExitStack() as stack:
         checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
-        state, position = _start(
-            definition, optimizer, device_mesh, seed, checkpoints, fingerprint, init_from, fall_back
+        state, start_position = _start(
+            definition, optimizer, device_mesh, seed, checkpoints, fingerprint, source, fall_back
         )
+        if is_main:
+            _describe(run, definition, device_mesh, vocabularies, config_text)
         first_step = int(state.step)
         metrics_log = MetricsLog(run, first_step) if is_main else NoLog()
         stack.callback(metrics_log.close)
@@ -137,7 +138,7 @@ def train(
         )
         step_log = StepLog(pipeline.task_names, optimizer.learning_rate)
         progress = stack.enter_context(Progress(first_step, total_steps, enabled=is_main))
-        batches = _on_devices(prefetch(pipeline.batches(position)), device_mesh)
+        batches = _on_devices(prefetch(pipeline.batches(start_position)), device_mesh)
         stack.callback(batches.close)
 
         results = None
@@ -161,7 +162,7 @@ def train(
                     metrics_log.write(step, {f"eval/{k}": v for k, v in scores.items()})
                     progress.show_evaluation(step, results)
                     if is_main:
-                        _write_predictions(run, step, results)
+                        write_predictions(results, run.predictions, step)
             if save:
                 with step_log.paused():
                     checkpoints.save(state, _data_item(fingerprint, position), scores)
@@ -200,7 +201,7 @@ def _start(
     seed: int,
     checkpoints: Checkpoints,
     fingerprint: str,
-    init_from: str | None,
+    source: RunDirectory | None,
     fall_back: bool,
 ) -> tuple[TrainState, list[int] | None]:
     """The state to go on from and the position in the data: restored, initialised, or fresh."""
@@ -210,30 +211,53 @@ def _start(
         state, data = restored
         if data["fingerprint"] != fingerprint:
             raise UserError(
-                f"The checkpoint of step {int(state.step)} was trained on other data, or in another "
-                "order: tasks, rates, sequence lengths, batch size, packing, seed or vocabulary "
-                "differ. Use the same configuration, or start a new MODEL_DIR with "
+                f"The checkpoint of step {int(state.step)} was trained on other data, or in "
+                "another order: tasks, rates, sequence lengths, batch size, packing, seed or "
+                "vocabulary differ. Use the same configuration, or start a new MODEL_DIR with "
                 "train.init_from set to this one."
             )
         log.info("resuming from the checkpoint of step %d", int(state.step))
         return state, data["positions"]
     shardings = state_shardings(model, optimizer, mesh)
     state = jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)()
-    if init_from:
-        source = RunDirectory(Path(init_from).expanduser())
-        if not source.identity.exists():
-            raise UserError(f"train.init_from: '{init_from}' is not the folder of a run.")
-        source.check_identity(model.config, {})
+    if source:
         with Checkpoints(source.checkpoints) as others:
             params, step = others.restore_params(abstract.params, fall_back=fall_back)
-        log.info("starting from the parameters of '%s', step %d", init_from, step)
+        log.info("starting from the parameters of '%s', step %d", source.path, step)
         state = state._replace(params=params)
     return state, None
 
 
+def _checked_source(init_from: str | None, model: T5Config) -> RunDirectory | None:
+    """The run to take parameters from; raises UserError unless it is one of the same model."""
+    if init_from is None:
+        return None
+    source = RunDirectory(Path(init_from).expanduser())
+    if not source.identity.exists():
+        raise UserError(f"train.init_from: '{init_from}' is not the folder of a run.")
+    source.check_identity(model)
+    return source
+
+
+def _describe(
+    run: RunDirectory,
+    model: Model,
+    mesh: Mesh,
+    vocabularies: dict[str, str],
+    config_text: str | None,
+) -> None:
+    """Writes what the run is, beside its checkpoints."""
+    run.write_identity(model.config, vocabularies)
+    table = parameter_table(model, mesh)
+    run.write(run.path / "parameters.txt", table + "\n")
+    log.info("%s", table.splitlines()[-1])
+    if config_text is not None:
+        run.write(run.config, config_text)
+
+
 def _on_devices(
     batches: Iterator[tuple[Batch, np.ndarray]], mesh: Mesh
-) -> Iterator[tuple[Batch, np.ndarray]]:
+) -> Generator[tuple[dict[str, jax.Array], np.ndarray], None, None]:
     sharding = batch_sharding(mesh)
     for batch, position in batches:
         yield jax.make_array_from_process_local_data(sharding, batch), position
@@ -243,11 +267,3 @@ def _data_item(fingerprint: str, position: np.ndarray) -> dict[str, Any]:
     if jax.process_count() > 1:  # each process knows the positions of its own rows
         position = np.asarray(multihost_utils.process_allgather(position, tiled=True))
     return {"fingerprint": fingerprint, "positions": position.tolist()}
-
-
-def _write_predictions(run: RunDirectory, step: int, results: dict[str, TaskResult]) -> None:
-    run.predictions.mkdir(exist_ok=True)
-    for task, result in results.items():
-        if result.predictions:
-            with (run.predictions / f"{task}-{step:06d}.jsonl").open("w", encoding="utf-8") as file:
-                result.write_predictions(file)

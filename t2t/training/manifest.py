@@ -1,4 +1,4 @@
-"""Checksums of a checkpoint's files. Orbax notices missing and truncated files, not flipped bits."""
+"""Checksums of a checkpoint's files: Orbax notices missing and truncated ones, not flipped bits."""
 
 import concurrent.futures
 import hashlib

@@ -107,7 +107,7 @@ def per_layer(inner: optax.GradientTransformation) -> optax.GradientTransformati
         )
 
     def update(updates, state, params):
-        leaves, structure = jax.tree.flatten(params)
+        structure: Any = jax.tree.structure(params)
         stacked = jax.tree.leaves(_map_stacked(params, lambda _, stacked: stacked))
         results = [
             (jax.vmap(inner.update) if is_stacked else inner.update)(*arguments)
@@ -115,7 +115,7 @@ def per_layer(inner: optax.GradientTransformation) -> optax.GradientTransformati
                 stacked,
                 structure.flatten_up_to(updates),
                 structure.flatten_up_to(state),
-                leaves,
+                jax.tree.leaves(params),
                 strict=True,
             )
         ]

@@ -1,8 +1,8 @@
 """Device meshes, and from logical axis names to shardings.
 
-The mesh always has the axes `data`, `fsdp` and `tensor`. A rule gives a logical axis the mesh axes to
-try, in order; the first that is free and divides the dimension wins, else the dimension is kept whole
-(and the log says so).
+The mesh always has the axes `data`, `fsdp` and `tensor`. A rule gives a logical axis the mesh axes
+to try, in order; the first that is free and divides the dimension wins, else the dimension is kept
+whole (and the log says so).
 """
 
 import dataclasses

@@ -13,7 +13,7 @@ from t2t.models.config import T5Config
 
 @dataclasses.dataclass(frozen=True)
 class RunDirectory:
-    """`MODEL_DIR`: config.gin, model.json, parameters.txt, metrics.jsonl, checkpoints/, eval/ ..."""
+    """`MODEL_DIR`: config.gin, model.json, parameters.txt, metrics.jsonl, checkpoints/, eval/."""
 
     path: Path
 
@@ -45,26 +45,28 @@ class RunDirectory:
         """What checkpoints depend on: architecture and vocabularies."""
         return self.path / "model.json"
 
-    def check_identity(self, model: T5Config, vocabularies: Mapping[str, str]) -> None:
+    def check_identity(
+        self, model: T5Config, vocabularies: Mapping[str, str] | None = None
+    ) -> None:
         """Raises UserError if the folder belongs to another architecture or vocabulary.
 
         Args:
           model: the configuration about to be used.
-          vocabularies: fingerprint by feature.
+          vocabularies: fingerprint by feature; None to compare the architecture alone.
         """
         if not self.identity.exists():
             return
-        stored = json.loads(self.identity.read_text())
-        current = _identity(model, vocabularies)
+        stored = json.loads(self.identity.read_text(encoding="utf-8"))
+        current = _identity(model, vocabularies or {})
         differing = [
-            f"{name} is {stored.get(name)!r} there and {current.get(name)!r} now"
-            for name in sorted(stored.keys() | current.keys())
-            if stored.get(name) != current.get(name)
+            f"{name} is {stored.get(name)!r} there and {value!r} now"
+            for name, value in current.items()
+            if stored.get(name) != value
         ]
         if differing:
             raise UserError(
                 f"'{self.path}' was written by another model: {'; '.join(differing)}. Choose "
-                f"another MODEL_DIR, or give the configuration that it was trained with."
+                f"another folder, or give the configuration that it was trained with."
             )
 
     def write_identity(self, model: T5Config, vocabularies: Mapping[str, str]) -> None:

@@ -1,11 +1,16 @@
 """Learning rate by step: functions of the number of updates done, all with linear warm-up."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax
 import jax.numpy as jnp
 import optax
 
 from t2t.errors import UserError
 
-Schedule = optax.Schedule
+Schedule: TypeAlias = Callable[[int | jax.Array], float | jax.Array]
+"""Learning rate of the update after that many."""
 
 
 def _after_warmup(schedule: Schedule, peak: float, warmup_steps: int) -> Schedule:

@@ -35,4 +35,5 @@ def state_shardings(model: Model, optimizer: Optimizer, mesh: Mesh) -> TrainStat
     abstract = abstract_state(model, optimizer)
     params = param_shardings(abstract.params, model.logical_axes, mesh)
     opt_state = shardings_like_params(abstract.opt_state, abstract.params, params)
-    return TrainState(replicated(mesh), params, opt_state)
+    step: Any = replicated(mesh)
+    return TrainState(step, params, opt_state)

@@ -113,7 +113,7 @@ def _accumulate(
 
 
 def make_eval_step(model: Model, mesh: Mesh) -> Callable[[Params, Batch], Metrics]:
-    """Returns the jitted `step(params, batch) -> {"loss", "tokens", "correct"}`, sums over tokens."""
+    """Returns the jitted `step(params, batch) -> {"loss", "tokens", "correct"}`, all sums."""
 
     def step(params: Params, batch: Batch) -> Metrics:
         return summed_loss(model, Loss(), 1, params, batch, None)[1]

@@ -46,7 +46,7 @@ def random_spans_noise_mask(
 
 
 def _random_partition(bits: np.ndarray, total: int, parts: int) -> np.ndarray:
-    """Cuts `total` into `parts` positive lengths at random: `[batch, total-1]` -> `[batch, parts]`."""
+    """Cuts `total` into `parts` random positive lengths: `[batch, total-1]` -> `[batch, parts]`."""
     batch = len(bits)
     edges = np.zeros((batch, parts + 1), np.int64)
     edges[:, -1] = total

@@ -90,7 +90,7 @@ class SpanCorruption:
         examples: list[dict[str, np.ndarray]] = [{} for _ in rows]
         lengths = np.array([len(row) for row in rows])
         for length in np.unique(lengths):
-            members = np.flatnonzero(lengths == length)
+            members = np.flatnonzero(lengths == length).tolist()
             tokens = np.stack([rows[i] for i in members])
             mask = random_spans_noise_mask(
                 keys[members], int(length), self.noise_density, self.mean_noise_span_length
