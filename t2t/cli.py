@@ -20,8 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.path.insert(0, os.getcwd())  # for --import, as `python -m` has it
     args = _parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("absl", "jax", "orbax"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    logging.getLogger("jax").setLevel(logging.ERROR)
+    # Orbax logs, with tracebacks, what it then raises, and we report.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
         return args.run(args, bindings)
     except UserError as error:

@@ -1,6 +1,7 @@
 """Every test runs on eight simulated devices, with rank promotion an error."""
 
 import os
+import tempfile
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -12,6 +13,12 @@ from t2t.data.features import Feature
 from t2t.data.vocabularies import ByteVocabulary
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Many tests compile the same tiny programs; a cache of their own for the session saves minutes.
+_cache = tempfile.TemporaryDirectory(prefix="t2t-test-cache-")
+jax.config.update("jax_compilation_cache_dir", _cache.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture

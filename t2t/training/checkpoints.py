@@ -6,8 +6,10 @@ folder with a step's name is complete. State on disk is plain nested dicts, so t
 around it.
 """
 
+import contextlib
 import dataclasses
 import logging
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,12 +69,21 @@ class Checkpoints:
         else:
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=_preservation(policy),
-                best_fn=lambda metrics: metrics[policy.best_metric] if policy.keep_best else 0.0,
+                # Without a best_fn Orbax does not store the metrics that BestN needs.
+                best_fn=(lambda metrics: metrics[policy.best_metric]) if policy.keep_best else None,
                 best_mode=policy.best_mode,
                 cleanup_tmp_directories=True,
                 enable_async_checkpointing=True,
             )
-        self._manager = ocp.CheckpointManager(self._directory, options=options)
+        self._manager = ocp.CheckpointManager(
+            self._directory,
+            options=options,
+            item_handlers={
+                "params": ocp.StandardCheckpointHandler(),
+                "train": ocp.StandardCheckpointHandler(),
+                "data": ocp.JsonCheckpointHandler(),
+            },
+        )
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -84,7 +95,8 @@ class Checkpoints:
             if kind is None:  # else the error that brought us here matters more
                 raise
         finally:
-            self._manager.close()
+            with contextlib.suppress(Exception):  # repeats the error of a failed save
+                self._manager.close()
 
     def steps(self) -> list[int]:
         """Steps with a committed checkpoint, ascending."""
@@ -108,6 +120,7 @@ class Checkpoints:
         """
         self.wait()
         step = int(state.step)
+        self._check_space(step, state)
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.params),
             train=ocp.args.StandardSave(_train_item(state)),
@@ -178,11 +191,25 @@ class Checkpoints:
 
     def _read(self, step: int, **items):
         try:
+            stored = self._manager.item_metadata(step)["params"]
+            self._check_shapes(step, stored, items["params"].item)
             return self._manager.restore(step, args=ocp.args.Composite(**items))
+        except UserError:
+            raise
         except Exception as error:
             raise UserError(
                 f"Checkpoint {self._folder(step)} cannot be read: {_first_line(error)}"
             ) from error
+
+    def _check_shapes(self, step: int, stored: Any, wanted: Params) -> None:
+        there = {k: tuple(v.shape) for k, v in _by_name(stored).items()}
+        here = {k: tuple(v.shape) for k, v in _by_name(wanted).items()}
+        for name in sorted(there.keys() | here.keys()):
+            if there.get(name) != here.get(name):
+                raise UserError(
+                    f"Checkpoint {self._folder(step)} is of another model: parameter {name} is "
+                    f"{there.get(name, 'not')} there and {here.get(name, 'not')} in this one."
+                )
 
     def _intact_step(self, step: int | None, fall_back: bool) -> int | None:
         steps = self.steps()
@@ -222,6 +249,14 @@ class Checkpoints:
     def _folder(self, step: int) -> Path:
         return self._directory / str(step)
 
+    def _check_space(self, step: int, state: TrainState) -> None:
+        """A full disk is better noticed before half a checkpoint is written."""
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        free = shutil.disk_usage(self._directory).free
+        if free < needed:
+            reason = OSError(f"no space left: {needed:,} bytes are needed, {free:,} are free.")
+            raise self._failed(step, reason)
+
     def _failed(self, step: int | None, error: Exception) -> UserError:
         good = [s for s in self.steps() if s != step]
         kept = (
@@ -236,9 +271,13 @@ class Checkpoints:
 
 def _train_item(state: TrainState) -> dict[str, Any]:
     """Step and optimiser state as a plain dict, leaves by their path."""
-    leaves = jax.tree_util.tree_leaves_with_path(state.opt_state)
-    names = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
-    return {"step": state.step, "opt_state": names}
+    return {"step": state.step, "opt_state": _by_name(state.opt_state)}
+
+
+def _by_name(tree: Any) -> dict[str, Any]:
+    """Leaves by their path, as in "encoder.layers.mlp.wo.kernel"."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def _preservation(policy: CheckpointPolicy):
@@ -261,5 +300,6 @@ def _first_line(error: BaseException) -> str:
     """The most telling line of a library's error: the innermost cause's first."""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:500]
+    message = str(error).strip() or type(error).__name__
+    full = re.search(r"No space left on device", message)
+    return "no space left on device." if full else message.splitlines()[0][:300]

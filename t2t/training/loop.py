@@ -95,9 +95,9 @@ def train(
     task_or_mixture = get_mixture_or_task(mixture)
     vocabularies = check_vocabularies(task_or_mixture.output_features, model)
     device_mesh = mesh.mesh()
-    check_batch_size(batch_size // microbatches, device_mesh)
-    if batch_size % microbatches:
+    if microbatches < 1 or batch_size % microbatches:
         raise UserError(f"{microbatches} microbatches do not divide the batch size {batch_size}.")
+    check_batch_size(batch_size // microbatches, device_mesh)
     run = RunDirectory(Path(model_dir).expanduser())
     run.check_identity(model, vocabularies)
     pipeline = TrainPipeline(

@@ -1,0 +1,82 @@
+"""Analytic operation counts against a hand formula, the compiler, and published figures."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from t2t.models.config import T5Config
+from t2t.models.definition import Model
+from t2t.training.flops import forward_flops, train_flops
+
+
+def _config(**changes) -> T5Config:
+    small = {
+        "vocab_size": 512,
+        "d_model": 256,
+        "d_ff": 512,
+        "num_heads": 4,
+        "head_dim": 64,
+        "num_encoder_layers": 1,
+        "num_decoder_layers": 1,
+    }
+    return T5Config(**(small | changes))
+
+
+def test_equals_a_hand_formula():
+    # Encoder 2 layers, decoder 3; d_model 4, inner 2 x 3 = 6, d_ff 5, relu; 7 inputs, 2 targets.
+    config = _config(
+        vocab_size=11,
+        d_model=4,
+        d_ff=5,
+        num_heads=2,
+        head_dim=3,
+        num_encoder_layers=2,
+        num_decoder_layers=3,
+        mlp_activations=("relu",),
+    )
+    encoder = 2 * (4 * 7 * 4 * 6 + 2 * 7 * 7 * 6 + 2 * 7 * 4 * 5)
+    decoder_self = 4 * 2 * 4 * 6 + 2 * 2 * 2 * 6
+    decoder_cross = 2 * 2 * 4 * 6 + 2 * 7 * 4 * 6 + 2 * 2 * 7 * 6
+    decoder = 3 * (decoder_self + decoder_cross + 2 * 2 * 4 * 5)
+    logits = 2 * 4 * 11
+    assert forward_flops(config, 7, 2) == 2 * (encoder + decoder + logits)
+
+
+def test_a_step_is_three_forward_passes_per_row():
+    config = _config()
+    assert train_flops(config, 32, 16, batch_size=5) == 15 * forward_flops(config, 32, 16)
+
+
+@pytest.mark.parametrize("activations", [("relu",), ("gelu", "linear")])
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("lengths", [(64, 64), (128, 32)])
+def test_equals_the_compiler_for_one_layer(activations, tied, lengths):
+    # One layer, for the compiler counts the body of a scan once. It also counts element-wise
+    # operations, so the matrices are large enough to drown them.
+    inputs, targets = lengths
+    config = _config(mlp_activations=activations, tie_embeddings=tied)
+    model = Model(config)
+    batch = {
+        "encoder_input_tokens": jax.ShapeDtypeStruct((2, inputs), jnp.int32),
+        "decoder_input_tokens": jax.ShapeDtypeStruct((2, targets), jnp.int32),
+    }
+    forward = jax.jit(lambda params, batch: model.bind(params)(batch))
+    cost = forward.lower(model.abstract_params, batch).compile().cost_analysis()
+    assert cost["flops"] == pytest.approx(2 * forward_flops(config, inputs, targets), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("shape", "gflops"),
+    [
+        ({"d_model": 512, "d_ff": 1024, "num_heads": 6, "num_encoder_layers": 8}, 106.3),
+        ({"d_model": 768, "d_ff": 2048, "num_heads": 12, "num_encoder_layers": 12}, 425.9),
+        ({"d_model": 1024, "d_ff": 2816, "num_heads": 16, "num_encoder_layers": 24}, 1468),
+        ({"d_model": 2048, "d_ff": 5120, "num_heads": 32, "num_encoder_layers": 24}, 5346),
+        ({"d_model": 4096, "d_ff": 10240, "num_heads": 64, "num_encoder_layers": 24}, 20900),
+    ],
+    ids=["small", "base", "large", "xl", "xxl"],
+)
+def test_published_figures_of_t5_1_1(shape, gflops):
+    """Training, per sequence of 512 inputs and 114 targets."""
+    config = _config(vocab_size=32128, **shape, num_decoder_layers=shape["num_encoder_layers"])
+    assert train_flops(config, 512, 114) / 1e9 == pytest.approx(gflops, rel=0.001)
