@@ -9,6 +9,7 @@ import importlib
 import importlib.util  # gin's resource reader needs it imported and does not do so itself
 import inspect
 import re
+import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,9 @@ def _parse(text: str, origin: str) -> None:
         gin.parse_config(text)
     except UserError as error:
         raise UserError(f"{origin}: {error}") from error
+    except tokenize.TokenError as error:  # an open bracket at the end of the file
+        reason, (line, _) = error.args
+        raise UserError(f"{origin}: not valid gin, line {line}: {reason}.") from error
     except (ValueError, SyntaxError, ImportError, AttributeError, TypeError, OSError) as error:
         raise UserError(f"{origin}: {_explain(error)}") from error
 

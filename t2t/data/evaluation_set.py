@@ -11,6 +11,7 @@ from t2t.data.converters import Batch, EncDecFeatureConverter
 from t2t.data.features import SequenceLength
 from t2t.data.sources import Example
 from t2t.data.tasks import Rows, Task
+from t2t.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,10 @@ class EvaluationSet:
     sequence_length: SequenceLength
     num_examples: int | None = None
     seed: int = 0
+
+    def __post_init__(self):
+        if self.num_examples is not None and self.num_examples < 1:
+            raise UserError(f"num_examples must be 1 or more, got {self.num_examples}.")
 
     @functools.cached_property
     def rows(self) -> Rows:

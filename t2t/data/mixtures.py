@@ -46,6 +46,9 @@ class Mixture:
                     f"Mixture '{self.name}' gives '{part.name}' the rate {rate}; rates must be "
                     f"above 0. To leave a task out, remove it from the mixture."
                 )
+        names = [task.name for task in self.tasks]
+        if len(set(names)) < len(names):
+            raise UserError(f"Mixture '{self.name}' holds different tasks of one name: {names}.")
         features = [task.output_features for task in self.tasks]
         if any(set(f) != set(features[0]) for f in features):
             raise UserError(

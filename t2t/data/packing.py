@@ -18,7 +18,9 @@ class RowBuilder:
     def add(self, example: Mapping[str, np.ndarray]) -> bool:
         """Adds the example if it fits, and says whether; an empty row takes any example."""
         used = {name: self._used[name] + len(example[name]) for name in self._lengths}
-        if self.examples and any(used[name] > self._lengths[name] for name in used):
+        full = any(used[name] > self._lengths[name] for name in used)
+        # Also bounded by number: examples without any token would fit for ever.
+        if self.examples and (full or len(self.examples) >= min(self._lengths.values())):
             return False
         self._used = used
         self.examples.append(example)

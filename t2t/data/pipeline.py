@@ -51,7 +51,7 @@ class TrainPipeline:
     host_count: int = 1
 
     def __post_init__(self):
-        if self.batch_size % self.host_count:
+        if self.batch_size < 1 or self.batch_size % self.host_count:
             raise UserError(
                 f"The batch size {self.batch_size} does not divide over {self.host_count} hosts."
             )
@@ -63,15 +63,23 @@ class TrainPipeline:
 
     @property
     def fingerprint(self) -> str:
-        """Differs whenever the stream of batches would; positions are only valid within one."""
-        vocabularies = {
-            name: f.vocabulary.fingerprint
-            for name, f in self.task_or_mixture.output_features.items()
-        }
-        sizes = [len(rows) for rows in self.rows]
-        facts = [mixing_rates(self.task_or_mixture), sizes, vocabularies, self.seed, self.split]
-        facts += [dict(self.sequence_length), self.batch_size, self.pack]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+        """Differs when the stream of batches does; positions are only valid within one stream.
+
+        Of the data, it knows the number of rows and a sample of them.
+        """
+        facts = [dict(self.sequence_length), self.batch_size, self.pack, self.seed, self.split]
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        rates = mixing_rates(self.task_or_mixture)
+        for name, rows in zip(self.task_names, self.rows, strict=True):
+            features = rows.task.output_features
+            vocabularies = {k: f.vocabulary.fingerprint for k, f in sorted(features.items())}
+            facts = [name, rates[name], len(rows), repr(rows.task.objective), vocabularies]
+            digest.update(json.dumps(facts).encode())
+            sample = np.linspace(0, len(rows) - 1, 16).astype(int)
+            for example in rows.tokens(sample, sample.astype(np.uint64)):
+                for feature in sorted(example):
+                    digest.update(example[feature].tobytes() + b";")
+        return digest.hexdigest()[:16]
 
     def batches(self, positions: Sequence[int] | None = None) -> "BatchIterator":
         """Returns an iterator of `(Batch, positions)` from the start or from given positions."""

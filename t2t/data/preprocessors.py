@@ -30,16 +30,23 @@ def text_to_text(inputs_format: str, targets_format: str) -> Preprocessor:
     """Fills two templates: `text_to_text("correct: {wrong}", "{right}")`; keeps all fields."""
 
     def apply(example: Example) -> Example:
-        try:
-            return {
-                **example,
-                "inputs": inputs_format.format(**example),
-                "targets": targets_format.format(**example),
-            }
-        except KeyError as error:
-            return _field(example, error.args[0])
+        inputs, targets = (_fill(template, example) for template in (inputs_format, targets_format))
+        return {**example, "inputs": inputs, "targets": targets}
 
     return apply
+
+
+def _fill(template: str, example: Example) -> str:
+    try:
+        return template.format(**example)
+    except KeyError as error:
+        hint = did_you_mean(str(error.args[0]), example)
+        raise UserError(
+            f"The template {template!r} asks for the field {error}; an example has only "
+            f"{', '.join(map(repr, example))}.{hint}"
+        ) from error
+    except (ValueError, IndexError, AttributeError, TypeError) as error:
+        raise UserError(f"The template {template!r} cannot be filled in: {error}.") from error
 
 
 def _field(example: Example, name: str) -> Any:

@@ -121,9 +121,9 @@ def import_shipped_tasks() -> None:
         sys.modules[name] = module
         try:
             loader.exec_module(module)
-        except UserError:
+        except UserError as error:
             del sys.modules[name]
-            raise
+            raise UserError(f"{path}: {error}") from error
         except Exception as error:
             del sys.modules[name]
             raise UserError(f"Importing {path} failed: {type(error).__name__}: {error}") from error

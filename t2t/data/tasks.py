@@ -97,6 +97,12 @@ class Rows:
     def __init__(self, task: Task, split: str, sequence_length: SequenceLength):
         self.task = task
         self._sequence_length = sequence_length
+        for name in task.output_features:
+            if sequence_length.get(name, 0) < 1:
+                raise UserError(
+                    f"Task '{task.name}': the sequence length of feature '{name}' is "
+                    f"{sequence_length.get(name, 'missing')}; it must be 1 or more."
+                )
         self._raw = task.raw_examples(split)
         if not len(self._raw):
             raise UserError(f"Task '{task.name}': split '{split}' has no examples.")
@@ -110,7 +116,12 @@ class Rows:
             vocabulary.encode_array(self.text(i, key=0)["targets"]) for i in range(len(self._raw))
         ]
         with self.task._named_errors():
-            return objective.segments(documents, self.task.output_features, self._sequence_length)
+            segments = objective.segments(
+                documents, self.task.output_features, self._sequence_length
+            )
+            if not len(segments):
+                raise UserError("its texts are too short to make a single segment of.")
+            return segments
 
     def __len__(self) -> int:
         return len(self._segments) if self.task.objective else len(self._raw)

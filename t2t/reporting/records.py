@@ -46,14 +46,12 @@ def read_inputs(path: str, file_format: str, stack: contextlib.ExitStack) -> Rec
       UserError: if there is no such file; later, on a line that is not UTF-8 or no such record.
     """
     if path == "-":
-        file = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
-    else:
-        try:
-            file = open(path, "rb")  # noqa: SIM115 (the stack closes it)
-        except OSError as error:
-            raise UserError(f"Cannot read '{path}': {error.strerror}.") from error
-    name = "standard input" if path == "-" else f"'{path}'"
-    return Records(_parse(stack.enter_context(file), name, file_format))
+        return Records(_parse(sys.stdin.buffer, "standard input", file_format))
+    try:
+        file = stack.enter_context(Path(path).open("rb"))  # noqa: SIM115
+    except OSError as error:
+        raise UserError(f"Cannot read '{path}': {error.strerror}.") from error
+    return Records(_parse(file, f"'{path}'", file_format))
 
 
 def _parse(file: Iterable[bytes], name: str, file_format: str) -> Iterator[tuple[str, dict | None]]:

@@ -1,6 +1,6 @@
 """Documents as one token stream, cut into segments that can be read in any order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,11 +8,18 @@ import numpy as np
 class TokenSegments(Sequence[np.ndarray]):
     """Segment i of a corpus: int32 `[length]`, `length` tokens or, at an end, fewer.
 
-    The stream is kept in 16 bits per token where every id fits. Ends of fewer than two tokens are
-    dropped, for there is nothing to corrupt in them.
+    The stream is kept in 16 bits per token where every id fits. Segments of a length that is not
+    `usable` (at the ends of documents) are dropped.
     """
 
-    def __init__(self, documents: Sequence[np.ndarray], length: int, *, merge_documents: bool):
+    def __init__(
+        self,
+        documents: Sequence[np.ndarray],
+        length: int,
+        usable: Callable[[int], bool] = lambda length: length > 1,
+        *,
+        merge_documents: bool,
+    ):
         largest = max((int(d.max()) for d in documents if len(d)), default=0)
         dtype = np.uint16 if largest < 2**16 else np.int32
         empty = np.zeros(0, dtype)
@@ -22,7 +29,8 @@ class TokenSegments(Sequence[np.ndarray]):
         starts = [np.arange(end - size, end, length) for end, size in zip(ends, sizes, strict=True)]
         bounds = [np.minimum(start + length, end) for start, end in zip(starts, ends, strict=True)]
         self._starts, self._ends = np.concatenate(starts), np.concatenate(bounds)
-        kept = self._ends - self._starts >= 2
+        lengths, inverse = np.unique(self._ends - self._starts, return_inverse=True)
+        kept = np.array([usable(int(n)) for n in lengths], bool)[inverse]
         self._starts, self._ends = self._starts[kept], self._ends[kept]
 
     def __len__(self) -> int:

@@ -55,24 +55,50 @@ class SpanCorruption:
         vocabulary = features["inputs"].vocabulary
         if not vocabulary.extra_ids:
             raise UserError("Span corruption needs a vocabulary with extra_ids (T5 uses 100).")
-        tokens, targets = random_spans_helper(
-            sequence_length["inputs"] - self.reserved_for_packing,
-            self.noise_density,
-            self.mean_noise_span_length,
-        )
-        if targets > sequence_length["targets"]:
-            raise UserError(
-                f"Expected targets length for span corruption ({targets}) is greater than "
-                f"configured targets length ({sequence_length['targets']}). Raise the targets "
-                f"length, or lower the inputs length or the noise density."
-            )
-        _, spans = noise_counts(tokens, self.noise_density, self.mean_noise_span_length)
+        length = self._segment_length(sequence_length)
+        _, spans = noise_counts(length, self.noise_density, self.mean_noise_span_length)
         if spans > vocabulary.extra_ids:
             raise UserError(
-                f"Span corruption of {tokens} tokens makes {spans} spans, but the vocabulary has "
+                f"Span corruption of {length} tokens makes {spans} spans, but the vocabulary has "
                 f"only {vocabulary.extra_ids} extra_ids to mark them with."
             )
-        return TokenSegments(documents, tokens, merge_documents=self.merge_documents)
+        return TokenSegments(
+            documents, length, self._corruptible, merge_documents=self.merge_documents
+        )
+
+    def _segment_length(self, sequence_length: SequenceLength) -> int:
+        """Raw tokens per segment: those of `random_spans_helper`, or as many as really fit."""
+        inputs_length = sequence_length["inputs"] - self.reserved_for_packing
+        targets_length = sequence_length["targets"]
+        length, targets = (
+            random_spans_helper(inputs_length, self.noise_density, self.mean_noise_span_length)
+            if inputs_length > 2
+            else (0, 0)
+        )
+        if targets > targets_length:
+            raise UserError(
+                f"Expected targets length for span corruption ({targets}) is greater than "
+                f"configured targets length ({targets_length}). Raise the targets length, or lower "
+                f"the inputs length or the noise density."
+            )
+        # Counts are rounded once in float64 and once in float32, so the helper can be off by one.
+        while length > 1:
+            noise, spans = noise_counts(length, self.noise_density, self.mean_noise_span_length)
+            fits = length - noise + spans < inputs_length and noise + spans < targets_length
+            if fits and self._corruptible(length):
+                return length
+            length -= 1
+        raise UserError(
+            f"Span corruption at noise density {self.noise_density} in spans of "
+            f"{self.mean_noise_span_length} does not fit into {inputs_length} inputs and "
+            f"{targets_length} targets."
+        )
+
+    def _corruptible(self, length: int) -> bool:
+        if length < 2:
+            return False
+        noise, spans = noise_counts(length, self.noise_density, self.mean_noise_span_length)
+        return spans <= length - noise
 
     def __call__(
         self, rows: Sequence[np.ndarray], keys: np.ndarray, features: Mapping[str, Feature]

@@ -1,6 +1,7 @@
 """Lines of text files, read in any order by an index of byte offsets."""
 
 import bisect
+import codecs
 import functools
 import glob
 import mmap
@@ -83,14 +84,17 @@ def _matches(pattern: str) -> list[Path]:
 
 class _IndexedFile:
     def __init__(self, path: Path, skip_header_lines: int, max_line_bytes: int):
+        if path.is_dir():
+            raise UserError(f"'{path}' is a folder, not a text file; name the files: '{path}/*'.")
         if path.stat().st_size == 0:
             raise UserError(f"Text file '{path}' is empty.")
         with path.open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        newlines = np.flatnonzero(np.frombuffer(self._bytes, np.uint8) == ord("\n"))
-        size = len(self._bytes)
+        newlines, size = _newlines(self._bytes), len(self._bytes)
         ends = newlines if len(newlines) and newlines[-1] == size - 1 else np.append(newlines, size)
         starts = np.concatenate([[0], ends[:-1] + 1])
+        if self._bytes[:3] == codecs.BOM_UTF8:
+            starts[0] = 3
         _check_lines(path, self._bytes, starts, ends, max_line_bytes)
         self._starts, self._ends = starts[skip_header_lines:], ends[skip_header_lines:]
         if not len(self):
@@ -101,6 +105,15 @@ class _IndexedFile:
 
     def line(self, index: int) -> str:
         return self._bytes[self._starts[index] : self._ends[index]].rstrip(b"\r").decode()
+
+
+def _newlines(data: mmap.mmap, window: int = 1 << 24) -> np.ndarray:
+    """Offsets of the line ends, found a window at a time so that memory stays small."""
+    found = [np.zeros(0, np.int64)]
+    for start in range(0, len(data), window):
+        block = np.frombuffer(data[start : start + window], np.uint8)
+        found.append(np.flatnonzero(block == ord("\n")) + start)
+    return np.concatenate(found)
 
 
 def _check_lines(

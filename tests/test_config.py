@@ -1,0 +1,123 @@
+"""Strict gin: what is refused, and with which words."""
+
+import pytest
+
+from t2t import config
+from t2t.errors import UserError
+from t2t.training.loop import train
+
+BASE = "quickstart.gin"
+
+
+def load(*bindings, files=(BASE,), **kwargs):
+    config.load(files, bindings, **kwargs)
+    return config.arguments_of(train)
+
+
+def test_files_bindings_and_macros_make_arguments():
+    arguments = load("TRAIN_STEPS = 500", "train.seed = 7")
+    assert arguments["total_steps"] == 500
+    assert arguments["seed"] == 7
+    assert arguments["model"].d_model == 128
+    assert float(arguments["optimizer"].learning_rate(500)) < 1e-3
+
+
+def test_later_files_and_bindings_win(tmp_path):
+    (tmp_path / "more.gin").write_text("T5Config.d_model = 64\nT5Config.num_heads = 2\n")
+    arguments = load("T5Config.num_heads = 8", files=[BASE, str(tmp_path / "more.gin")])
+    assert (arguments["model"].d_model, arguments["model"].num_heads) == (64, 8)
+
+
+def test_operative_config_gives_the_same_arguments(tmp_path):
+    first = load("TRAIN_STEPS = 500", "T5Config.mlp_activations = ('relu',)")
+    text = config.operative_config()
+    (tmp_path / "config.gin").write_text(text)
+    again = load(files=[str(tmp_path / "config.gin")])
+    same = [name for name in first if name != "optimizer"]
+    assert {n: first[n] for n in same} == {n: again[n] for n in same}
+    assert config.operative_config() == text
+
+
+REFUSED = {
+    "unknown file": (
+        {"files": ["quikstart.gin"]},
+        [],
+        r"'quikstart.gin' does not.*'quickstart.gin'",
+    ),
+    "unknown parameter": (
+        {},
+        ["train.totl_steps = 3"],
+        "'train' has no parameter 'totl_steps'. Did you mean 'total_steps'",
+    ),
+    "unknown configurable": ({}, ["trian.seed = 3"], "'trian'. Did you mean 'train'"),
+    "unknown reference": ({}, ["train.optimizer = @adamm()"], "'adamm'. Did you mean 'adamw'"),
+    "unused macro": ({}, ["TRAIN_STEP = 3"], "TRAIN_STEP is set but.*Did you mean 'TRAIN_STEPS'"),
+    "undefined macro": ({}, ["train.seed = %SEED"], "%SEED is used but never set"),
+    "unused binding": (
+        {},
+        ["adafactor.decay_rate = 0.5"],
+        "adafactor.decay_rate is set but nothing uses adafactor",
+    ),
+    "int expected": (
+        {},
+        ["train.batch_size = 'abc'"],
+        "train.batch_size = 'abc' is a string; .*whole",
+    ),
+    "float is no int": (
+        {},
+        ["train.batch_size = 1.5"],
+        "1.5 is a number; it must be a whole number",
+    ),
+    "bool is no int": ({}, ["train.batch_size = True"], "it must be a whole number"),
+    "object expected": ({}, ["train.mesh = 3"], "it must be a MeshShape"),
+    "tuple expected": ({}, ["T5Config.mlp_activations = 'relu'"], "it must be a tuple of a string"),
+    "dict of ints": ({}, ["train.sequence_length = {'inputs': 'x'}"], "must be a dict of a string"),
+    "not called": ({}, ["train.model = @T5Config"], "it must be a T5Config"),
+    "bad value": ({}, ["T5Config.remat = 'ful'"], "'ful' is none of.*Did you mean 'full'"),
+    "unquoted string": (
+        {},
+        ["MODEL_DIR = /tmp/x"],
+        r"--gin.MODEL_DIR = /tmp/x.*Strings need quotes",
+    ),
+    "required": ({}, ["train.total_steps = %gin.REQUIRED", "cosine.total_steps = 200"], "no value"),
+    "nothing": ({"files": []}, [], "no value: train.batch_size.*--gin_file"),
+    "import": ({"imports": ["no.such.module"]}, [], "--import.*No module named 'no'"),
+    "internal parameter": ({}, ["train.config_text = 'x'"], "config_text"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_mistakes_are_named(name):
+    kwargs, bindings, message = REFUSED[name]
+    with pytest.raises(UserError, match=message) as error:
+        load(*bindings, **kwargs)
+    assert "\n" not in str(error.value)
+
+
+def test_error_in_a_file_names_file_and_line(tmp_path):
+    path = tmp_path / "broken.gin"
+    path.write_text(f"include '{BASE}'\n\ntrain.seed = [1,\n")
+    with pytest.raises(UserError, match=r"broken.gin: not valid gin, line \d"):
+        load(files=[str(path)])
+
+
+def test_includes_are_found_beside_the_file_and_missing_ones_named(tmp_path):
+    (tmp_path / "a.gin").write_text(f"include '{BASE}'\ninclude 'b.gin'\n")
+    (tmp_path / "b.gin").write_text("train.seed = 3\n")
+    assert load(files=[str(tmp_path / "a.gin")])["seed"] == 3
+    (tmp_path / "a.gin").write_text("include 'models/byte_tiny.gin'\n")
+    with pytest.raises(UserError, match=r"Did you mean 'models/bytes_tiny.gin'"):
+        load(files=[str(tmp_path / "a.gin")])
+    (tmp_path / "b.gin").write_text("include 'b.gin'\n")
+    with pytest.raises(UserError, match=r"b.gin' includes itself"):
+        load(files=[str(tmp_path / "b.gin")])
+
+
+def test_search_paths(tmp_path):
+    (tmp_path / "mine.gin").write_text(f"include '{BASE}'\ntrain.seed = 5\n")
+    assert load(files=["mine.gin"], search_paths=[str(tmp_path)])["seed"] == 5
+
+
+def test_a_load_forgets_the_one_before():
+    load("train.seed = 9")
+    assert "seed" not in load()
