@@ -116,6 +116,7 @@ def train(
     source = _checked_source(init_from, model)
     is_main = jax.process_index() == 0
 
+    run.create()
     with contextlib.ExitStack() as stack:
         checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
         state, start_position = _start(

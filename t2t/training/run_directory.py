@@ -45,6 +45,13 @@ class RunDirectory:
         """What checkpoints depend on: architecture and vocabularies."""
         return self.path / "model.json"
 
+    def create(self) -> None:
+        """Makes the folder; raises UserError if that is not possible."""
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"Cannot make the folder '{self.path}': {error.strerror}.") from error
+
     def check_identity(
         self, model: T5Config, vocabularies: Mapping[str, str] | None = None
     ) -> None:

@@ -1,0 +1,73 @@
+from t2t.evaluation.evaluator import TaskResult
+from t2t.reporting.progress import Progress
+from t2t.reporting.summary import print_next_commands, print_predictions, print_results
+
+RESULTS = {
+    "decoded": TaskResult(
+        num_examples=1000,
+        metrics={"loss": 0.5, "exact_match": 0.25},
+        baselines={"unigram_loss": 2.5, "exact_match": 0.1},
+        predictions=tuple(
+            {"inputs": f"in [{i}]", "targets": f"t{i}", "prediction": f"t{i % 7}"}
+            for i in range(100)
+        ),
+    ),
+    "scored": TaskResult(10, {"loss": 1.5}, {}, ()),
+}
+
+
+def test_results_stand_beside_their_baselines(capsys):
+    print_results(RESULTS, title="Results")
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in capsys.readouterr().out.splitlines()
+        if "│" in line
+    ]
+    assert rows == [
+        ["decoded", "1,000", "loss", "0.5000", "2.5000 unigram"],
+        ["", "", "exact_match", "0.2500", "0.1000 rule"],
+        ["scored", "10", "loss", "1.5000", ""],
+    ]
+
+
+def test_predictions_are_spread_over_the_set_and_judged(capsys):
+    print_predictions(RESULTS)
+    output = capsys.readouterr().out
+    assert output.count("in [") == 10
+    assert "in [5]" in output
+    assert "in [95]" in output
+    assert output.count(" ok ") == 1  # only number 5 is below 7
+    assert output.count(" wrong ") == 9
+
+
+def test_nothing_is_printed_without_predictions(capsys):
+    print_predictions({"scored": RESULTS["scored"]})
+    assert capsys.readouterr().out == ""
+
+
+def test_commands_are_quoted_for_the_shell(capsys):
+    print_next_commands("my runs/x", RESULTS, ["quickstart.gin"], "--gin.TRAIN_STEPS=9")
+    output = capsys.readouterr().out
+    assert "echo 'in [50]' | t2t infer --model_dir 'my runs/x'" in output
+    assert (
+        "t2t train --gin_file=quickstart.gin --model_dir 'my runs/x' --gin.TRAIN_STEPS=9" in output
+    )
+
+
+def test_progress_without_a_terminal_is_plain_lines(capsys):
+    values = {
+        "train/loss": 1.0,
+        "train/a/loss": 2.0,
+        "train/a/target_tokens": 5.0,
+        "train/target_tokens_per_second": 1234.0,
+    }
+    with Progress(10, 20) as progress:
+        progress.update(15, values)
+        progress.show_evaluation(15, RESULTS)
+    output = capsys.readouterr().out
+    assert "training from step 10 to 20" in output
+    assert "step 15/20  loss: a 2.000  1,234 target tokens/s  left 0:00:00" in output
+    assert "eval at step 15: decoded: loss 0.500  exact_match 0.250" in output
+    with Progress(0, 20, enabled=False) as silent:
+        silent.update(15, values)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,59 @@
+import dataclasses
+
+import pytest
+
+from t2t.errors import UserError
+from t2t.training.run_directory import RunDirectory
+from tests.training.conftest import TINY
+
+VOCABULARIES = {"inputs": "bytes+100", "targets": "bytes+100"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    run.create()
+    run.write_identity(TINY, VOCABULARIES)
+    return run
+
+
+def test_the_same_model_is_welcome(run):
+    run.check_identity(TINY, VOCABULARIES)
+    run.check_identity(TINY)
+
+
+def test_how_it_computes_may_change(run):
+    run.check_identity(dataclasses.replace(TINY, dtype="bfloat16", remat="full", dropout_rate=0.1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "vocabularies", "message"),
+    [
+        ({"d_model": 32, "d_ff": 8}, VOCABULARIES, "d_model is 16 there and 32 now; d_ff is 32"),
+        ({"mlp_activations": ("relu",)}, VOCABULARIES, r"\['gelu', 'linear'\] there"),
+        ({}, VOCABULARIES | {"targets": "bytes+9"}, "targets vocabulary is 'bytes.100' there"),
+    ],
+)
+def test_another_model_is_named_by_its_differences(run, changes, vocabularies, message):
+    with pytest.raises(UserError, match=message):
+        run.check_identity(dataclasses.replace(TINY, **changes), vocabularies)
+
+
+def test_an_empty_folder_belongs_to_nobody(tmp_path):
+    RunDirectory(tmp_path).check_identity(TINY, VOCABULARIES)
+
+
+def test_writing_is_whole_or_not_at_all(run, monkeypatch):
+    run.write(run.config, "first")
+    monkeypatch.setattr(
+        "os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
+    )
+    with pytest.raises(UserError, match=r"Cannot write .*config.gin.*No space left"):
+        run.write(run.config, "second")
+    assert run.config.read_text() == "first"
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"Cannot make the folder '.*file/run'"):
+        RunDirectory(tmp_path / "file" / "run").create()

@@ -1,0 +1,59 @@
+import time
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from t2t.errors import UserError
+from t2t.training.throughput import StepLog
+
+
+def metrics(loss=(2.0, 4.0), tokens=(2.0, 1.0), correct=1.0, grad_norm=0.5):
+    return {
+        "loss": jnp.array(loss),
+        "tokens": jnp.array(tokens),
+        "correct": jnp.array(correct),
+        "grad_norm": jnp.array(grad_norm),
+        "update_norm": jnp.array(0.1),
+        "param_norm": jnp.array(3.0),
+    }
+
+
+@pytest.fixture
+def log():
+    return StepLog(("a", "b"), lambda step: 0.1 * step)
+
+
+def test_averages_are_per_token_over_all_steps(log, tmp_path):
+    log.add(metrics())
+    log.add(metrics(loss=(1.0, 0.0), tokens=(3.0, 0.0), correct=2.0))
+    values = log.flush(2, tmp_path)
+    assert values["train/loss"] == pytest.approx(7 / 6)
+    assert values["train/a/loss"] == pytest.approx(3 / 5)
+    assert values["train/b/loss"] == pytest.approx(4.0)
+    assert values["train/token_accuracy"] == pytest.approx(3 / 6)
+    assert values["train/a/target_tokens"] == 5
+    assert values["train/learning_rate"] == pytest.approx(0.1)  # that of update 2, after 1 update
+
+
+def test_a_task_that_was_not_drawn_has_no_loss(log, tmp_path):
+    log.add(metrics(loss=(2.0, 0.0), tokens=(2.0, 0.0)))
+    values = log.flush(1, tmp_path)
+    assert "train/b/loss" not in values
+    assert values["train/b/target_tokens"] == 0
+
+
+@pytest.mark.parametrize("bad", [{"loss": (np.nan, 1.0)}, {"grad_norm": np.inf}])
+def test_what_is_not_finite_stops_at_its_step(log, tmp_path, bad):
+    log.add(metrics())
+    log.add(metrics(**bad))
+    log.add(metrics())
+    with pytest.raises(UserError, match="NaN or infinite at step 12 "):
+        log.flush(13, tmp_path)
+
+
+def test_paused_time_does_not_count(log, tmp_path):
+    log.add(metrics())
+    with log.paused():
+        time.sleep(0.3)
+    assert log.flush(1, tmp_path)["train/steps_per_second"] > 1 / 0.3
