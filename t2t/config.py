@@ -22,7 +22,10 @@ from t2t.typechecks import describe, matches
 MODEL = ("t2t.models.config:T5Config",)
 OPTIMISATION = (
     *(f"t2t.training.optimizers:{name}" for name in ("adafactor", "adamw", "sgd")),
-    *(f"t2t.training.schedules:{name}" for name in ("constant", "linear", "cosine", "rsqrt")),
+    *(
+        f"t2t.training.schedules:{name}_schedule"
+        for name in ("constant", "linear", "cosine", "rsqrt")
+    ),
     "t2t.training.losses:Loss",
     "t2t.training.partitioning:MeshShape",
 )

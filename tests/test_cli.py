@@ -14,7 +14,7 @@ from t2t.cli import main
 
 SMALL = [
     "--gin.TRAIN_STEPS=16",
-    "--gin.cosine.warmup_steps=2",
+    "--gin.cosine_schedule.warmup_steps=2",
     "--gin.T5Config.d_model=32",
     "--gin.T5Config.d_ff=64",
     "--gin.EvalPolicy.every=8",

@@ -79,7 +79,11 @@ REFUSED = {
         ["MODEL_DIR = /tmp/x"],
         r"--gin.MODEL_DIR = /tmp/x.*Strings need quotes",
     ),
-    "required": ({}, ["train.total_steps = %gin.REQUIRED", "cosine.total_steps = 200"], "no value"),
+    "required": (
+        {},
+        ["train.total_steps = %gin.REQUIRED", "cosine_schedule.total_steps = 200"],
+        "no value",
+    ),
     "nothing": ({"files": []}, [], "no value: train.batch_size.*--gin_file"),
     "import": ({"imports": ["no.such.module"]}, [], "--import.*No module named 'no'"),
     "internal parameter": ({}, ["train.config_text = 'x'"], "config_text"),
@@ -121,3 +125,13 @@ def test_search_paths(tmp_path):
 def test_a_load_forgets_the_one_before():
     load("train.seed = 9")
     assert "seed" not in load()
+
+
+@pytest.mark.parametrize(("run", "macro"), [("pretrain", ()), ("finetune", ("INIT_FROM = 'a'",))])
+def test_run_files_go_with_any_model(run, macro):
+    files = [f"runs/{run}.gin", "models/t5_1_1_base.gin"]
+    macros = ["MODEL_DIR = 'x'", "MIXTURE = 'spelling'", *macro]
+    arguments = load(*macros, files=files)
+    assert (arguments["model"].d_model, arguments["model"].dtype) == (768, "bfloat16")
+    with pytest.raises(UserError, match=r"train.mixture has no value"):
+        load(macros[0], *macro, files=files)

@@ -3,7 +3,8 @@
 import datetime
 from collections.abc import Mapping
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -11,62 +12,62 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.progress import Progress as RichProgress
+from rich.progress import Progress as Bar
+from rich.text import Text
 
 from t2t.evaluation.evaluator import TaskResult
 
 
 class Progress:
-    """Steps done, loss per task, target tokens per second, time left."""
+    """Steps done, target tokens per second, time left, loss per task."""
 
     def __init__(self, first_step: int, total_steps: int, *, enabled: bool = True):
-        self._total = total_steps
-        self._first = first_step
-        self._enabled = enabled
-        self._console = Console(soft_wrap=True, highlight=False)
+        self._first, self._total, self._enabled = first_step, total_steps, enabled
         self._started = datetime.datetime.now()
-        self._bar = RichProgress(
+        self._console = Console(soft_wrap=True, highlight=False)
+        self._bar = Bar(
             TextColumn("training"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[status]}"),
-            console=self._console,
+            TextColumn("{task.fields[speed]}"),
         )
-        self._task = self._bar.add_task("", total=total_steps, completed=first_step, status="")
-        self._live = enabled and self._console.is_terminal
+        self._task = self._bar.add_task("", total=total_steps, completed=first_step, speed="")
+        self._losses = Text("")
+        self._live = Live(
+            Group(self._bar, self._losses), console=self._console, refresh_per_second=4
+        )
+        self._is_live = enabled and self._console.is_terminal
 
     def __enter__(self) -> "Progress":
-        if self._live:
-            self._bar.start()
+        if self._is_live:
+            self._live.start()
         elif self._enabled:
             self._console.print(f"training from step {self._first} to {self._total}")
         return self
 
     def __exit__(self, *_):
-        if self._live:
-            self._bar.stop()
+        if self._is_live:
+            self._live.stop()
 
     def update(self, step: int, values: Mapping[str, float]) -> None:
         """Shows the averages since the last log line."""
         if not self._enabled:
             return
-        tasks = {
-            name.split("/")[1]: value
+        losses = "loss: " + "  ".join(
+            f"{name.split('/')[1]} {value:.3f}"
             for name, value in values.items()
             if name.count("/") == 2 and name.endswith("/loss")
-        }
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in tasks.items())
-        status = f"loss: {losses}  {values['train/target_tokens_per_second']:,.0f} target tokens/s"
-        if self._live:
-            self._bar.update(self._task, completed=step, status=status)
-            return
-        done = max(step - self._first, 1)
-        left = (datetime.datetime.now() - self._started) / done * (self._total - step)
-        left = datetime.timedelta(seconds=round(left.total_seconds()))
-        self._console.print(f"step {step}/{self._total}  {status}  left {left}")
+        )
+        speed = f"{values['train/target_tokens_per_second']:,.0f} target tokens/s"
+        if self._is_live:
+            self._bar.update(self._task, completed=step, speed=speed)
+            self._losses.plain = losses
+        else:
+            left = self._time_left(step)
+            self._console.print(f"step {step}/{self._total}  {losses}  {speed}  left {left}")
 
     def show_evaluation(self, step: int, results: Mapping[str, TaskResult]) -> None:
         """Prints one line of metrics per task."""
@@ -75,3 +76,8 @@ class Progress:
         for task, result in results.items():
             metrics = "  ".join(f"{name} {value:.3f}" for name, value in result.metrics.items())
             self._console.print(f"  eval at step {step}: {task}: {metrics}")
+
+    def _time_left(self, step: int) -> datetime.timedelta:
+        done = max(step - self._first, 1)
+        left = (datetime.datetime.now() - self._started) / done * (self._total - step)
+        return datetime.timedelta(seconds=round(left.total_seconds()))

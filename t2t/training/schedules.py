@@ -31,25 +31,29 @@ def _decay_steps(warmup_steps: int, total_steps: int) -> int:
     return total_steps - warmup_steps
 
 
-def constant(peak: float, warmup_steps: int = 0) -> Schedule:
+def constant_schedule(peak: float, warmup_steps: int = 0) -> Schedule:
     """`peak` for ever; T5 fine-tunes with 1e-3."""
     return _after_warmup(optax.constant_schedule(peak), peak, warmup_steps)
 
 
-def linear(peak: float, total_steps: int, warmup_steps: int = 0, end: float = 0.0) -> Schedule:
+def linear_schedule(
+    peak: float, total_steps: int, warmup_steps: int = 0, end: float = 0.0
+) -> Schedule:
     """Falls in a straight line from `peak` to `end` at `total_steps`."""
     steps = _decay_steps(warmup_steps, total_steps)
     return _after_warmup(optax.linear_schedule(peak, end, steps), peak, warmup_steps)
 
 
-def cosine(peak: float, total_steps: int, warmup_steps: int = 0, end: float = 0.0) -> Schedule:
+def cosine_schedule(
+    peak: float, total_steps: int, warmup_steps: int = 0, end: float = 0.0
+) -> Schedule:
     """Falls along half a cosine from `peak` to `end` at `total_steps`."""
     steps = _decay_steps(warmup_steps, total_steps)
     decay = optax.cosine_decay_schedule(peak, steps, alpha=end / peak)
     return _after_warmup(decay, peak, warmup_steps)
 
 
-def rsqrt(scale: float = 1.0, warmup_steps: int = 10_000) -> Schedule:
+def rsqrt_schedule(scale: float = 1.0, warmup_steps: int = 10_000) -> Schedule:
     """`scale / sqrt(max(step, warmup_steps))`: T5's pretraining schedule, flat at first."""
     if warmup_steps < 1:
         raise UserError(f"rsqrt needs warmup_steps of at least 1, got {warmup_steps}.")

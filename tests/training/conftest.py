@@ -62,7 +62,7 @@ def experiment(tmp_path):
         "mixture": "tiny",
         "sequence_length": {"inputs": 32, "targets": 24},
         "model": TINY,
-        "optimizer": optimizers.adafactor(schedules.constant(1e-2)),
+        "optimizer": optimizers.adafactor(schedules.constant_schedule(1e-2)),
         "batch_size": 8,
         "total_steps": 12,
         "log_every": 4,

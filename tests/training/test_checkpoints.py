@@ -22,7 +22,7 @@ from t2t.training.state import init_state, state_shardings
 from tests.training.conftest import TINY
 
 MODEL = Model(TINY)
-OPTIMIZER = optimizers.adafactor(schedules.constant(1e-3))
+OPTIMIZER = optimizers.adafactor(schedules.constant_schedule(1e-3))
 
 
 @pytest.fixture(scope="module")

@@ -142,7 +142,7 @@ def test_a_finished_run_evaluates_again_and_changes_nothing(experiment):
 def test_init_from_takes_parameters_only(experiment, tmp_path):
     train(**experiment)
     trained, _ = final_params(experiment)
-    still = optimizers.sgd(schedules.constant(0.0))
+    still = optimizers.sgd(schedules.constant_schedule(0.0))
     fine = experiment | {
         "model_dir": str(tmp_path / "fine"),
         "mixture": "tiny_copy",
