@@ -19,7 +19,7 @@ from t2t.decoding.greedy import greedy
 from t2t.errors import UserError
 from t2t.evaluation.baselines import unigram_loss
 from t2t.models.definition import Model, Params
-from t2t.training.partitioning import batch_sharding, replicated
+from t2t.training.partitioning import batch_sharding, check_batch_size, replicated
 from t2t.training.step import make_eval_step
 
 
@@ -80,7 +80,8 @@ class Evaluator:
         policy: EvalPolicy,
         seed: int = 0,
     ):
-        """Raises UserError if no task has the split."""
+        """Raises UserError if no task has the split, or the mesh does not divide the batch size."""
+        check_batch_size(policy.batch_size, mesh)
         self._model, self._mesh, self._policy = model, mesh, policy
         tasks = leaf_tasks(task_or_mixture)
         self._sets = {

@@ -19,7 +19,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from t2t.errors import UserError
+from t2t.errors import UserError, did_you_mean
 from t2t.models.definition import Params
 from t2t.training.manifest import NAME, damage, write_manifest
 from t2t.training.state import TrainState
@@ -121,6 +121,7 @@ class Checkpoints:
         self.wait()
         step = int(state.step)
         self._check_space(step, state)
+        self._check_metric(metrics)
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.params),
             train=ocp.args.StandardSave(_train_item(state)),
@@ -256,6 +257,14 @@ class Checkpoints:
         if free < needed:
             reason = OSError(f"no space left: {needed:,} bytes are needed, {free:,} are free.")
             raise self._failed(step, reason)
+
+    def _check_metric(self, metrics: Mapping[str, float] | None) -> None:
+        policy = self._policy
+        if policy and policy.keep_best and metrics and policy.best_metric not in metrics:
+            raise UserError(
+                f"CheckpointPolicy.best_metric = '{policy.best_metric}', but the evaluation gave "
+                f"{', '.join(sorted(metrics))}.{did_you_mean(policy.best_metric, metrics)}"
+            )
 
     def _failed(self, step: int | None, error: Exception) -> UserError:
         good = [s for s in self.steps() if s != step]

@@ -91,6 +91,9 @@ def train(
       Stopped: after SIGINT or SIGTERM, once a checkpoint of the current step is saved.
     """
     # Everything that can be refused is refused before the folder is touched.
+    for name, value in {"total_steps": total_steps, "log_every": log_every}.items():
+        if value < 1:
+            raise UserError(f"train.{name} must be at least 1, got {value}.")
     definition = Model(model)
     task_or_mixture = get_mixture_or_task(mixture)
     vocabularies = check_vocabularies(task_or_mixture.output_features, model)

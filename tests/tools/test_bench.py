@@ -15,7 +15,7 @@ from t2t.models.config import T5Config
 from t2t.training.flops import train_flops
 from t2t.training.optimizers import sgd
 from t2t.training.partitioning import MeshShape
-from t2t.training.schedules import constant
+from t2t.training.schedules import constant_schedule
 
 BENCH = Path(__file__).resolve().parents[2] / "tools" / "bench"
 TINY = {
@@ -143,7 +143,7 @@ def test_auto_takes_the_most_rows_that_fit(monkeypatch, plan_limit, real_limit, 
     monkeypatch.setattr(measure, "_memory_limit", lambda: plan_limit)
     mesh = MeshShape(data=2).mesh(jax.devices()[:2])
     shape = measure.Shape(inputs_length=64, targets_length=32, microbatches=2)
-    arguments = (T5Config(**TINY), sgd(constant(0.1)), mesh, shape)
+    arguments = (T5Config(**TINY), sgd(constant_schedule(0.1)), mesh, shape)
     if rows is None:
         with pytest.raises(UserError, match="Not even 4 rows fit"):
             measure.largest_step(*arguments)

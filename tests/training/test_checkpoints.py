@@ -248,6 +248,14 @@ def test_really_full_disk_keeps_the_checkpoint_before(tmp_path, state):
         subprocess.run(["umount", str(small)], check=True)
 
 
+def test_a_best_metric_that_is_not_there_is_named(folder, state):
+    policy = CheckpointPolicy(keep_best=1, best_metric="spelling/exact_mtch")
+    with Checkpoints(folder, policy) as checkpoints:
+        with pytest.raises(UserError, match="Did you mean 'spelling/exact_match'"):
+            checkpoints.save(at(state, 1), {}, {"loss": 1.0, "spelling/exact_match": 0.5})
+        checkpoints.save(at(state, 2), {})  # no evaluation at this step
+
+
 @pytest.mark.parametrize(
     "arguments", [{"every": 0}, {"keep_latest": 0}, {"keep_best": -1}, {"best_mode": "least"}]
 )

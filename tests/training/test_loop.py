@@ -174,6 +174,8 @@ REFUSED = {
     "microbatches": ({"microbatches": 3}, "microbatches do not divide"),
     "batch and mesh": ({"batch_size": 12}, "multiple of 8"),
     "init_from": ({"init_from": "nowhere"}, "'nowhere' is not the folder of a run"),
+    "total_steps": ({"total_steps": 0}, "train.total_steps must be at least 1, got 0"),
+    "log_every": ({"log_every": 0}, "train.log_every must be at least 1"),
     "split": ({}, "has a split 'test'"),
 }
 

@@ -1,0 +1,238 @@
+import logging
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import AxisType, PartitionSpec
+
+from t2t.errors import UserError
+from t2t.models.config import T5Config
+from t2t.models.definition import Model
+from t2t.training.optimizers import adafactor, adamw
+from t2t.training.partitioning import (
+    MeshShape,
+    batch_sharding,
+    check_batch_size,
+    param_shardings,
+    partition_spec,
+    replicated,
+)
+from t2t.training.schedules import constant_schedule
+from t2t.training.state import abstract_state, state_shardings
+
+SPLIT = MeshShape(data=2, fsdp=2, tensor=2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (MeshShape(), (8, 1, 1)),
+        (MeshShape(data=1, fsdp=-1), (1, 8, 1)),
+        (MeshShape(data=-1, fsdp=2, tensor=2), (2, 2, 2)),
+        (MeshShape(data=2, fsdp=-1, tensor=4), (2, 1, 4)),
+        (MeshShape(data=1, fsdp=2, tensor=4), (1, 2, 4)),
+    ],
+)
+def test_minus_one_stands_for_the_devices_left(shape, expected):
+    mesh = shape.mesh()
+    assert mesh.axis_names == ("data", "fsdp", "tensor")
+    assert mesh.devices.shape == expected
+    assert set(mesh.devices.ravel()) == set(jax.devices())
+    assert set(mesh.axis_types) == {AxisType.Auto}
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_mesh_of_some_devices(count):
+    devices = jax.devices()[:count]
+    assert list(MeshShape().mesh(devices).devices.ravel()) == devices
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (4, 1, 1),
+        (8, 2, 1),
+        (3, -1, 1),
+        (-1, 16, 1),
+        (-1, -1, 1),
+        (-1, -1, -1),
+        (0, 1, 8),
+        (-1, 0, 1),
+        (-2, -4, 1),
+        (-8, -1, 1),
+    ],
+)
+def test_other_products_are_errors_that_name_sizes_and_devices(sizes):
+    data, fsdp, tensor = sizes
+    message = rf"data={data}, fsdp={fsdp}, tensor={tensor} does not use the 8 device\(s\)"
+    with pytest.raises(UserError, match=message):
+        MeshShape(*sizes).mesh()
+
+
+@pytest.mark.parametrize(
+    ("axes", "expected"),
+    [
+        (("vocab", "embed"), ("tensor", "fsdp")),
+        (("embed", "heads"), ("fsdp", "tensor")),
+        (("heads", "embed"), ("tensor", "fsdp")),
+        (("layers", "embed", "mlp"), (None, "fsdp", "tensor")),
+        (("layers", "mlp", "embed"), (None, "tensor", "fsdp")),
+        (("norm",), (None,)),
+        (("layers", "norm"), (None, None)),
+        (("heads", "relpos_buckets"), ("tensor", None)),
+        (("unheard_of",), (None,)),
+        (("mlp", "heads"), ("tensor", None)),  # a mesh axis splits one dimension only
+    ],
+)
+def test_rules_give_every_logical_axis_its_mesh_axis(axes, expected):
+    spec = partition_spec((16,) * len(axes), axes, SPLIT.mesh())
+    assert spec == PartitionSpec(*expected)
+
+
+def test_mesh_axes_of_size_one_split_nothing():
+    mesh = MeshShape(data=1, fsdp=8, tensor=1).mesh()
+    assert partition_spec((16, 16), ("embed", "mlp"), mesh) == PartitionSpec("fsdp", None)
+    mesh = MeshShape(data=8).mesh()
+    assert partition_spec((16, 16), ("embed", "mlp"), mesh) == PartitionSpec(None, None)
+
+
+def test_dimensions_that_do_not_divide_are_kept_whole_and_logged(caplog):
+    mesh = MeshShape(data=1, fsdp=2, tensor=4).mesh()
+    with caplog.at_level(logging.INFO, logger="t2t.training.partitioning"):
+        spec = partition_spec((6, 32), ("heads", "relpos_buckets"), mesh)  # T5 1.1 small: 6 heads
+    assert spec == PartitionSpec(None, None)
+    assert caplog.messages == [
+        "heads of 6 does not divide over mesh axis tensor (4): replicated",
+    ]
+
+
+def test_dimensions_that_divide_are_not_logged(caplog):
+    with caplog.at_level(logging.INFO, logger="t2t.training.partitioning"):
+        partition_spec((6, 32), ("heads", "relpos_buckets"), SPLIT.mesh())
+        partition_spec((5, 7), ("layers", "norm"), SPLIT.mesh())
+    assert caplog.messages == []
+
+
+def test_shapes_and_axes_must_correspond():
+    with pytest.raises(ValueError, match="zip"):
+        partition_spec((6, 32), ("heads",), SPLIT.mesh())
+
+
+MODEL = Model(
+    T5Config(
+        vocab_size=24,
+        d_model=8,
+        d_ff=12,
+        num_heads=5,  # the relative bias is replicated
+        head_dim=4,
+        num_encoder_layers=3,
+        num_decoder_layers=1,
+    )
+)
+
+
+def specs(tree):
+    return {
+        "/".join(key.key for key in path): sharding.spec
+        for path, sharding in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def test_parameters_of_a_model_are_split():
+    found = specs(param_shardings(MODEL.abstract_params, MODEL.logical_axes, SPLIT.mesh()))
+    expected = {
+        "token_embedder/embedding": PartitionSpec("tensor", "fsdp"),
+        "logits_dense/kernel": PartitionSpec("fsdp", "tensor"),
+        "encoder/relpos_bias/rel_embedding": PartitionSpec(None, None),
+        "encoder/final_norm/scale": PartitionSpec(None),
+        "encoder/layers/attention/query/kernel": PartitionSpec(None, "fsdp", "tensor"),
+        "encoder/layers/attention/out/kernel": PartitionSpec(None, "tensor", "fsdp"),
+        "decoder/layers/mlp/wi_0/kernel": PartitionSpec(None, "fsdp", "tensor"),
+        "decoder/layers/mlp/wo/kernel": PartitionSpec(None, "tensor", "fsdp"),
+        "decoder/layers/pre_mlp_layer_norm/scale": PartitionSpec(None, None),
+    }
+    assert {name: found[name] for name in expected} == expected
+
+
+def state_leaves(optimizer):
+    """(path, shape, spec) of every leaf of the optimiser's state."""
+    shapes = jax.tree_util.tree_leaves_with_path(abstract_state(MODEL, optimizer).opt_state)
+    shardings = state_shardings(MODEL, optimizer, SPLIT.mesh()).opt_state
+    splits = dict(jax.tree_util.tree_leaves_with_path(shardings))
+    return [(jax.tree_util.keystr(path), leaf.shape, splits[path].spec) for path, leaf in shapes]
+
+
+def test_adam_moments_are_split_like_their_parameter():
+    params = state_shardings(MODEL, adamw(constant_schedule(1.0)), SPLIT.mesh()).params
+    by_path = {
+        jax.tree_util.keystr(path): sharding.spec
+        for path, sharding in jax.tree_util.tree_leaves_with_path(params)
+    }
+    moments = 0
+    for path, shape, spec in state_leaves(adamw(constant_schedule(1.0))):
+        matches = [name for name in by_path if path.endswith(name)]
+        if matches:
+            assert spec == by_path[matches[0]]
+            moments += 1
+        else:
+            assert shape == ()
+            assert spec == PartitionSpec()
+    assert moments == 2 * len(by_path)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "rows", "columns"),
+    [  # rows: moments without the last dimension; columns: without the one before it
+        (
+            "['token_embedder']['embedding']",
+            ((24,), PartitionSpec("tensor")),
+            ((8,), PartitionSpec("fsdp")),
+        ),
+        (
+            "['encoder']['layers']['mlp']['wi_0']['kernel']",
+            ((3, 8), PartitionSpec(None, "fsdp")),
+            ((3, 12), PartitionSpec(None, "tensor")),
+        ),
+        (
+            "['encoder']['layers']['attention']['out']['kernel']",
+            ((3, 20), PartitionSpec(None, "tensor")),
+            ((3, 8), PartitionSpec(None, "fsdp")),
+        ),
+    ],
+)
+def test_factored_moments_are_split_like_the_dimensions_they_keep(parameter, rows, columns):
+    optimizer = adafactor(constant_schedule(1.0), min_dim_size_to_factor=4)
+    found = [(s, spec) for path, s, spec in state_leaves(optimizer) if parameter in path]
+    assert rows in found
+    assert columns in found
+    # What else there is (a counter, the placeholder of the full moment) is replicated.
+    others = [spec for shape, spec in found if (shape, spec) not in (rows, columns)]
+    assert all(set(spec) <= {None} for spec in others)
+
+
+def test_unfactored_moments_are_split_like_their_parameter():
+    found = state_leaves(adafactor(constant_schedule(1.0)))
+    kernel = "['encoder']['layers']['mlp']['wi_0']['kernel']"
+    full = [spec for path, shape, spec in found if kernel in path and shape == (3, 8, 12)]
+    assert full == [PartitionSpec(None, "fsdp", "tensor")]
+
+
+def test_batches_are_split_over_data_and_fsdp():
+    mesh = MeshShape(data=2, fsdp=2, tensor=2).mesh()
+    rows = jax.device_put(np.arange(16).reshape(8, 2), batch_sharding(mesh))
+    assert {shard.data.shape for shard in rows.addressable_shards} == {(2, 2)}
+    whole = jax.device_put(np.arange(16).reshape(8, 2), replicated(mesh))
+    assert {shard.data.shape for shard in whole.addressable_shards} == {(8, 2)}
+
+
+@pytest.mark.parametrize(
+    ("shape", "ways"), [((8, 1, 1), 8), ((1, 8, 1), 8), ((2, 2, 2), 4), ((1, 2, 4), 2)]
+)
+def test_batch_size_must_divide_over_the_devices_that_see_different_rows(shape, ways):
+    mesh = MeshShape(*shape).mesh()
+    check_batch_size(ways, mesh)
+    check_batch_size(3 * ways, mesh)
+    for rows in (1, ways - 1, ways + 1):
+        if rows % ways:
+            with pytest.raises(UserError, match=f"{rows} rows .* data x fsdp = {ways} devices"):
+                check_batch_size(rows, mesh)
