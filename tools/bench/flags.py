@@ -42,8 +42,8 @@ def _parser(description: str) -> argparse.ArgumentParser:
     add("--dtype", help=
         "of activations and matrix products: float32 or bfloat16 (default: bfloat16 on GPU and "
         "TPU, float32 on CPU)")  # fmt: skip
-    add("--remat", default="none", help=
-        "what the backward pass computes again: none, minimal or full (default: none)"
+    add("--remat", help=
+        "what the backward pass computes again: none, minimal or full (default: the model file's)"
     )  # fmt: skip
     add("--optimizer", choices=("adafactor", "adamw"), help=
         "default: adafactor; with --compare_torch, adamw")  # fmt: skip

@@ -136,7 +136,8 @@ def run(args: argparse.Namespace, bindings: Sequence[str]) -> dict[str, Any]:
 
 def _model(args: argparse.Namespace, bindings: Sequence[str]) -> T5Config:
     dtype = args.dtype or ("float32" if jax.default_backend() == "cpu" else "bfloat16")
-    flags = [f"T5Config.dtype = {dtype!r}", f"T5Config.remat = {args.remat!r}"]
+    flags = [f"T5Config.dtype = {dtype!r}"]
+    flags += [f"T5Config.remat = {args.remat!r}"] if args.remat else []
     gin_config.load([args.gin_file], [*flags, *bindings], configurables=gin_config.MODEL)
     model: Any = gin_config.arguments_of(T5Config)
     return model
