@@ -37,6 +37,16 @@ RUN = (
 ALL = (*MODEL, *OPTIMISATION, *RUN)
 """What gin can configure, as "module:name"; groups, since the later ones import more packages."""
 
+# What gin raises for a mistake in a file.
+_GIN_ERRORS = (
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 _NOT_BINDABLE = ["config_text", "fall_back"]
 _registered: dict[str, Callable] = {}
 
@@ -184,7 +194,7 @@ def _parse(text: str, origin: str) -> None:
     except tokenize.TokenError as error:  # an open bracket at the end of the file
         reason, (line, _) = error.args
         raise UserError(f"{origin}: not valid gin, line {line}: {reason}.") from error
-    except (ValueError, SyntaxError, ImportError, AttributeError, TypeError, OSError) as error:
+    except _GIN_ERRORS as error:
         raise UserError(f"{origin}: {_explain(error)}") from error
 
 

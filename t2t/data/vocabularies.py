@@ -144,12 +144,15 @@ class SentencePieceVocabulary(Vocabulary):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
-        return f"sentencepiece:{digest}+{self.extra_ids}"
+        return f"sentencepiece:{self._digest}+{self.extra_ids}"
+
+    @functools.cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
 
     @property
     def _processor(self):
-        return _load_sentencepiece(str(self.path), self.extra_ids)
+        return _load_sentencepiece(str(self.path), self.extra_ids, self._digest)
 
     def encode(self, text: str) -> list[int]:
         return self._processor.encode(text)
@@ -161,13 +164,14 @@ class SentencePieceVocabulary(Vocabulary):
 _load_lock = threading.Lock()
 
 
-def _load_sentencepiece(path: str, extra_ids: int):
+def _load_sentencepiece(path: str, extra_ids: int, digest: str):
     with _load_lock:  # lru_cache alone would let two threads load the same file
-        return _load_sentencepiece_once(path, extra_ids)
+        return _load_sentencepiece_once(path, extra_ids, digest)
 
 
 @functools.lru_cache(maxsize=8)
-def _load_sentencepiece_once(path: str, extra_ids: int):
+def _load_sentencepiece_once(path: str, extra_ids: int, digest: str):
+    del digest  # part of the cache's key: the file may be trained again
     import sentencepiece
     from sentencepiece import sentencepiece_model_pb2
 
