@@ -123,13 +123,15 @@ _ACTIVATIONS = {
 }
 
 
-def dropout(x: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
-    """Zeroes with probability `rate`, one mask for all positions along axis -2, as Mesh T5 does.
+def dropout(
+    x: jax.Array, rate: float, key: jax.Array | None, *, shared_over_length: bool = True
+) -> jax.Array:
+    """Zeroes with probability `rate`; without a key, or at rate 0, returns `x`.
 
-    Without a key, or at rate 0, returns `x`.
+    With `shared_over_length` one mask serves all positions along axis -2, as in Mesh T5.
     """
     if key is None or rate == 0.0:
         return x
-    shape = (*x.shape[:-2], 1, x.shape[-1])
+    shape = (*x.shape[:-2], 1, x.shape[-1]) if shared_over_length else x.shape
     kept = jax.random.bernoulli(key, 1.0 - rate, shape)
     return jnp.where(kept, x / (1.0 - rate), 0).astype(x.dtype)
