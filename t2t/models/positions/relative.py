@@ -1,11 +1,60 @@
-"""Where tokens stand: T5's relative position bias."""
+"""T5's relative position bias."""
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
+from t2t.errors import UserError
 from t2t.models.layers import param
+from t2t.models.positions.base import PositionModule, Positions, TableInit, check_at_least
+
+
+@dataclasses.dataclass(frozen=True)
+class RelativeBias(Positions):
+    """A learned bias per head and bucket of offsets (T5, https://arxiv.org/abs/1910.10683, §2.1).
+
+    Attributes:
+      num_buckets: half of them for each direction where keys to the right are seen.
+      max_distance: offsets from here on share the last bucket.
+      per_layer: every layer learns its own (umT5), instead of one for the stack.
+    """
+
+    num_buckets: int = 32
+    max_distance: int = 128
+    per_layer: bool = False
+
+    def __post_init__(self):
+        check_at_least(self, 4, "num_buckets")
+        if self.num_buckets % 4:
+            raise UserError(
+                "RelativeBias.num_buckets must be a multiple of 4 (two directions, each half "
+                f"exact), got {self.num_buckets}."
+            )
+        if self.max_distance <= self.num_buckets // 2:
+            raise UserError(
+                f"RelativeBias.max_distance must be beyond the {self.num_buckets // 2} offsets "
+                f"that have buckets of their own, got {self.max_distance}."
+            )
+
+    def build(
+        self,
+        *,
+        d_model: int,
+        num_heads: int,
+        head_dim: int,
+        causal: bool,
+        key: jax.Array,
+        init: TableInit,
+    ) -> "RelativePositionBias":
+        return RelativePositionBias(
+            num_heads=num_heads,
+            num_buckets=self.num_buckets,
+            max_distance=self.max_distance,
+            bidirectional=not causal,
+            key=key,
+        )
 
 
 def relative_position_bucket(
@@ -37,8 +86,8 @@ def relative_position_bucket(
     return (bucket + np.where(distance < exact, distance, far)).astype(np.int32)
 
 
-class RelativePositionBias(nnx.Module):
-    """A learned bias per head and bucket, computed once for all layers of a stack."""
+class RelativePositionBias(PositionModule):
+    """The bias of `RelativeBias`."""
 
     def __init__(
         self,
@@ -55,20 +104,21 @@ class RelativePositionBias(nnx.Module):
         init = jax.nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
         self.rel_embedding = param(init, key, (num_heads, num_buckets), ("heads", "relpos_buckets"))
 
-    def __call__(self, query_length: int, key_length: int, dtype: jnp.dtype) -> jax.Array:
-        """Returns `[1, heads, query_length, key_length]`."""
+    def bias(self, query_length: int, key_length: int, dtype: jnp.dtype) -> jax.Array:
         positions = np.arange(key_length)[None, :] - np.arange(query_length)[:, None]
         buckets = self._bucket(positions)
         return self.rel_embedding[...].astype(dtype)[:, buckets][None]
 
-    def row(self, query_position: jax.Array, key_length: int, dtype: jnp.dtype) -> jax.Array:
-        """Returns `[1, heads, 1, key_length]` for one, possibly traced, query position."""
+    def bias_row(self, position: jax.Array, key_length: int, dtype: jnp.dtype) -> jax.Array:
         # By offset rather than by (query, key): bias depends on their difference alone.
         offsets = self._bucket(np.arange(-key_length + 1, key_length))
         table = self.rel_embedding[...].astype(dtype)[:, offsets]
-        start = key_length - 1 - query_position
+        start = key_length - 1 - position
         row = jax.lax.dynamic_slice_in_dim(table, start, key_length, axis=1)
         return row[None, :, None, :]
+
+    __call__ = bias
+    row = bias_row
 
     def _bucket(self, relative_position: np.ndarray) -> np.ndarray:
         return relative_position_bucket(
