@@ -1,0 +1,52 @@
+"""Model families of Hugging Face, one module each, found by the `model_type` of config.json."""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+from t2t.errors import UserError, did_you_mean
+from t2t.interop.family import Family, ModelConfig
+
+
+@functools.cache
+def all_families() -> dict[str, Family]:
+    """Every family, by name of its module."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name: importlib.import_module(f"{__name__}.{name}").FAMILY for name in names}
+
+
+def family_of(config: Mapping[str, Any], where: str) -> Family:
+    """The family that reads a config.json; `where` is its path, for messages.
+
+    Raises:
+      UserError: if it has no model_type, or one that no family reads.
+    """
+    known = {kind: family for family in all_families().values() for kind in family.model_types}
+    model_type = config.get("model_type")
+    if model_type is None:
+        raise UserError(f"{where} has no model_type, so it is unknown what model this is.")
+    if model_type not in known:
+        raise UserError(
+            f"{where} describes a model of type '{model_type}', which t2t does not have."
+            f"{did_you_mean(str(model_type), known)} It has: {', '.join(sorted(known))}."
+        )
+    return known[model_type]
+
+
+def express(config: ModelConfig) -> tuple[Family, dict[str, Any]]:
+    """A family that has all that `config` says, and the config.json that says it.
+
+    Raises:
+      UserError: if there is none, with what each one lacks.
+    """
+    reasons = []
+    for name, family in all_families().items():
+        try:
+            return family, family.express(config)
+        except UserError as error:
+            reasons.append(f"{name}: {error}")
+    raise UserError(
+        f"No model of Hugging Face is this {type(config).__name__}. {'; '.join(reasons)}."
+    )
