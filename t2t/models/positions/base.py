@@ -25,6 +25,9 @@ class PositionModule(nnx.Module):
     Positions count from 0 within each segment, so that packed examples do not see each other's.
     """
 
+    def check_length(self, length: int) -> None:
+        """Raises a UserError if a sequence of this length has positions that `embed` lacks."""
+
     def embed(
         self, positions: jax.Array, block_positions: jax.Array | None = None
     ) -> jax.Array | None:
