@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from t2t.errors import UserError, did_you_mean
+from t2t.models.cudnn_attention import cudnn_attention
 from t2t.models.layers import dropout
 from t2t.models.masks import AttentionMask
 
@@ -51,6 +52,18 @@ def dot_product_attention(
         raise UserError(
             f"Compute.attention: '{implementation}' is none of {', '.join(IMPLEMENTATIONS)}."
             + did_you_mean(implementation, IMPLEMENTATIONS)
+        )
+    if implementation == "cudnn":
+        rate = 0.0 if dropout_key is None else dropout_rate
+        return cudnn_attention(
+            query,
+            key,
+            value,
+            mask=mask,
+            bias=bias,
+            scale=scale,
+            soft_cap=soft_cap,
+            dropout_rate=rate,
         )
     logits = _products(query, key).astype(jnp.float32)
     if scale != 1.0:

@@ -25,7 +25,8 @@ class AttentionMask:
       prefix: bool `[batch, k]`, by place in the row; its tokens see each other both ways although
         the mask is causal (prefix language models, https://arxiv.org/abs/1910.10683 section 3.2.1).
       allowed: bool `[1 | batch, q, k]`, any other condition.
-      window: keys must be less than this far from the query, on either side.
+      window: keys must be less than this far from the query: on either side, or before and after
+        it if two numbers.
       local: bool scalar, whether `window` counts, for layers under one scan; None: it does.
     """
 
@@ -35,7 +36,9 @@ class AttentionMask:
     query_segments: jax.Array | None = None
     prefix: jax.Array | None = None
     allowed: jax.Array | None = None
-    window: int | None = dataclasses.field(default=None, metadata={"static": True})
+    window: int | tuple[int, int] | None = dataclasses.field(
+        default=None, metadata={"static": True}
+    )
     local: jax.Array | None = None
 
     def for_layer(self, local: jax.Array | None) -> "AttentionMask":
@@ -95,7 +98,9 @@ class AttentionMask:
     def _near(self, query_length: int, key_length: int) -> jax.Array | None:
         if self.window is None:
             return None
-        near = jnp.abs(self._distances(query_length, key_length)) < self.window
+        before, after = (self.window,) * 2 if isinstance(self.window, int) else self.window
+        distances = self._distances(query_length, key_length)
+        near = (distances < before) & (-distances < after)
         return near if self.local is None else near | ~self.local
 
     def _distances(self, query_length: int, key_length: int) -> jax.Array:
