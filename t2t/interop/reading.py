@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from t2t.errors import UserError, did_you_mean
+from t2t.errors import UserError
 from t2t.interop.sources import Source, TensorInfo
 from t2t.interop.tables import Part, Table
 from t2t.interop.transforms import Shape
@@ -126,7 +126,7 @@ def _check(table: Table, parts: list[Part], names: _Names, where: str) -> None:
         misshapen += _misshapen(found, constant.shape, names)
     left_over = names.left_over(used)
     faults = [
-        _listed("missing", [f"'{name}'{did_you_mean(name, left_over)}" for name in missing]),
+        _listed("missing", [f"'{name}'" for name in missing]),
         _listed("not known", [f"'{name}' (in {names.info(name).file})" for name in left_over]),
         _listed("of another shape", misshapen),
     ]
