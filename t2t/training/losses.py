@@ -15,10 +15,13 @@ class Loss:
     Attributes:
       label_smoothing: probability mass spread over the wrong tokens.
       z_loss: coefficient of log(Z) ** 2, which keeps logits from drifting; T5 1.1 uses 1e-4.
+      max_logits_bytes: float32 logits of one device that may exist at once; where a batch has more,
+        they are computed in chunks (`t2t.training.cross_entropy`), with the same result.
     """
 
     label_smoothing: float = 0.0
     z_loss: float = 0.0
+    max_logits_bytes: int = 2**29
 
     def __post_init__(self):
         if not 0 <= self.label_smoothing < 1 or self.z_loss < 0:
@@ -26,6 +29,13 @@ class Loss:
                 f"Loss needs 0 <= label_smoothing < 1 and z_loss >= 0, got "
                 f"{self.label_smoothing} and {self.z_loss}."
             )
+        if self.max_logits_bytes < 1:
+            raise UserError(f"Loss needs max_logits_bytes >= 1, got {self.max_logits_bytes}.")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is cross-entropy and nothing else."""
+        return self.label_smoothing == 0 and self.z_loss == 0
 
     def __call__(self, logits: jax.Array, targets: jax.Array) -> jax.Array:
         """Loss per token.

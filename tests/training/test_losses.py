@@ -80,3 +80,16 @@ def test_value_and_gradient_are_finite(loss, scale):
 def test_impossible_settings_are_errors(smoothing, z_loss):
     with pytest.raises(UserError, match="0 <= label_smoothing < 1 and z_loss >= 0"):
         Loss(smoothing, z_loss)
+
+
+def test_a_limit_of_no_bytes_is_an_error():
+    with pytest.raises(UserError, match="max_logits_bytes >= 1, got 0"):
+        Loss(max_logits_bytes=0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "plain"),
+    [(Loss(), True), (Loss(max_logits_bytes=9), True), (Loss(0.1), False), (Loss(z_loss=1), False)],
+)
+def test_plain_means_neither_smoothing_nor_z_loss(loss, plain):
+    assert loss.is_plain == plain
