@@ -2,10 +2,11 @@
 
 import abc
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from t2t.errors import UserError, did_you_mean
+from t2t.interop.sources import Source
 from t2t.interop.tables import Table
 
 ModelConfig = Any  # EncoderDecoder, DecoderOnly or EncoderOnly
@@ -31,8 +32,8 @@ class Family(abc.ABC):
           UserError: if it has a setting that ours has no place for.
         """
 
-    def with_tensors(self, config: ModelConfig, names: Collection[str]) -> ModelConfig:
-        """`config` corrected by which tensors there are, where config.json does not say."""
+    def with_tensors(self, config: ModelConfig, source: Source) -> ModelConfig:
+        """`config` corrected by which tensors there are, where config.json does not say it."""
         return config
 
     @abc.abstractmethod
