@@ -1,11 +1,12 @@
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t2t.models.positions import RelativePositionBias, relative_position_bucket
+from t2t.errors import UserError
+from t2t.models.positions import RelativeBias, relative_position_bucket
+from tests.models.positions.builds import build
 
 
 def bucket_of(relative_position, bidirectional, num_buckets, max_distance):
@@ -89,12 +90,8 @@ def test_known_buckets(offset, encoder, decoder):
 
 
 def make_bias(bidirectional):
-    return RelativePositionBias(
-        num_heads=3,
-        num_buckets=8,
-        max_distance=20,
-        bidirectional=bidirectional,
-        key=jax.random.key(0),
+    return build(
+        RelativeBias(num_buckets=8, max_distance=20), num_heads=3, causal=not bidirectional
     )
 
 
@@ -102,7 +99,7 @@ def make_bias(bidirectional):
 def test_bias_picks_each_heads_value_of_the_bucket(bidirectional):
     bias = make_bias(bidirectional)
     table = np.asarray(bias.rel_embedding[...])
-    actual = bias(5, 40, jnp.float32)
+    actual = bias.bias(5, 40, jnp.float32)
     assert actual.shape == (1, 3, 5, 40)
     for query in range(5):
         for key in range(40):
@@ -110,17 +107,29 @@ def test_bias_picks_each_heads_value_of_the_bucket(bidirectional):
             np.testing.assert_array_equal(actual[0, :, query, key], table[:, bucket])
 
 
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_row_equals_the_row_of_the_full_bias_at_every_position(bidirectional):
-    bias = make_bias(bidirectional)
-    full = bias(30, 30, jnp.float32)
-    row = jax.jit(lambda position: bias.row(position, 30, jnp.float32))
-    for position in range(30):
-        np.testing.assert_array_equal(row(position), full[:, :, position : position + 1])
-
-
 def test_bias_has_the_dtype_asked_for():
     bias = make_bias(True)
-    assert bias(4, 4, jnp.bfloat16).dtype == jnp.bfloat16
-    assert bias.row(jnp.array(1), 4, jnp.bfloat16).dtype == jnp.bfloat16
+    assert bias.bias(4, 4, jnp.bfloat16).dtype == jnp.bfloat16
+    assert bias.bias_row(jnp.array(1), 4, jnp.bfloat16).dtype == jnp.bfloat16
     assert bias.rel_embedding[...].dtype == jnp.float32
+
+
+def test_table_has_logical_axes_and_t5s_scale():
+    bias = build(RelativeBias(), num_heads=16)
+    assert bias.rel_embedding.get_metadata("out_sharding") == ("heads", "relpos_buckets")
+    table = np.asarray(bias.rel_embedding[...])
+    limit = math.sqrt(3 / ((16 + 32) / 2))  # uniform of variance 1 / average fan
+    assert 0.95 * limit < np.abs(table).max() <= limit
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_buckets": 0}, "RelativeBias.num_buckets must be at least 4, got 0"),
+        ({"num_buckets": 30}, "RelativeBias.num_buckets must be a multiple of 4"),
+        ({"max_distance": 16}, "RelativeBias.max_distance must be beyond the 16 offsets"),
+    ],
+)
+def test_mistaken_settings_are_named(settings, message):
+    with pytest.raises(UserError, match=message):
+        RelativeBias(**settings)
