@@ -40,7 +40,9 @@ def cudnn_attention(
     try:
         out = jax.nn.dot_product_attention(**arguments, implementation="cudnn")
     except (NotImplementedError, RuntimeError) as error:
-        raise _cannot("the installed version", str(error)) from error
+        raise UserError(
+            f"Compute.attention='cudnn': {error} Set Compute.attention='xla'."
+        ) from error
     return out[:, : query.shape[1]]
 
 
