@@ -190,6 +190,13 @@ class Checkpoints:
         restored = self._read(found, params=ocp.args.StandardRestore(abstract))
         return restored.params, found
 
+    def params_folder(self, step: int | None = None, *, fall_back: bool = False) -> Path:
+        """Where the parameters are that `restore_params` would read; raises as it does."""
+        found = self._intact_step(step, fall_back)
+        if found is None:
+            raise UserError(f"There is no checkpoint in '{self._directory}'.")
+        return self._folder(found) / "params"
+
     def _read(self, step: int, **items):
         try:
             stored = self._manager.item_metadata(step)["params"]
