@@ -102,11 +102,15 @@ class Initialization:
                     f"that its ParameterSource.include = {source.include!r} matches."
                 )
             resizable = matching(source.resize, paths, "ParameterSource.resize")
-            for path, name in _renamed(paths, source.renames).items():
+            names = _renamed(paths, source.renames)
+            left_out = there.keys() - set(names.values())
+            for path, name in names.items():
                 layers = source.layers if is_stacked(path) else None
                 takes[path] = take = Take(i, name, there.get(name, ()), layers)
                 shape = tuple(flat[path].shape)
                 problem = _problem(take, there, shape, path in resizable)
+                if name.removesuffix("kernel") + "lora_a" in left_out:
+                    problem = f"has LoRA adapters beside {name}, which have to be merged first"
                 problems += [f"{path}: '{source.model_dir}' {problem}"] if problem else []
         problems += [
             f"{path}: no source includes it" for path in flat.keys() - fresh - takes.keys()

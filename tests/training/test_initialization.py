@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from t2t.errors import UserError
+from t2t.models.lora import LoRA
 from t2t.models.parameter_paths import flatten, unflatten
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.initialization import Initialization, ParameterSource
@@ -230,6 +231,13 @@ def test_settings_that_cannot_be_meant(options, message):
 def test_tables_do_not_shrink():
     with pytest.raises(UserError, match=r"has shape \(16, 8\), the model \(12, 8\)"):
         plan(A, target=parameters(vocab=12), resize=(".*embedding", "lm_head/.*"))
+
+
+def test_a_kernel_is_not_taken_without_its_adapters():
+    adapted = LoRA(rank=2, alpha=1.0).add(A, jax.random.key(0))
+    with pytest.raises(UserError, match=rf"{SELF}: 'run0' has LoRA adapters beside {SELF}"):
+        plan(adapted)
+    plan(adapted, target=adapted)
 
 
 def test_a_source_that_gives_nothing():
