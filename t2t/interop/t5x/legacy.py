@@ -54,11 +54,13 @@ def _referenced(spec: Mapping[str, Any], name: str, folder: Path) -> Stored:
     """`spec` is TensorStore's; where it was written (gfile, gcs, …) does not matter any more."""
     path = spec["kvstore"].get("path") or spec.get("path") or name.replace("/", ".")
     array_folder = Path(str(path).rstrip("/")).name
-    if spec.get("dtype") == "uint16":
-        raise UserError(
-            f"Array '{name}' in {folder} is bfloat16 kept as uint16 (T5X before June 2021). "
-            f"Write the checkpoint anew with a later T5X."
-        )
     kvstore = {"driver": "file", "path": f"{(folder / array_folder).absolute()}/"}
     shape = tuple(int(size) for size in spec["metadata"]["shape"])
-    return Stored(shape, array_folder, lambda: open_zarr(kvstore).result().read().result())
+
+    def read() -> np.ndarray:
+        store = open_zarr(kvstore).result()
+        if store.shape != shape:
+            raise ValueError(f"it is {list(store.shape)}, but {list(shape)} in 'checkpoint'.")
+        return store.read().result()
+
+    return Stored(shape, array_folder, read)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from t2t.errors import UserError
@@ -87,12 +88,22 @@ def read_params(layout: Layout, source: Source) -> dict[str, Any]:
             shape = (layout.num_layers(place), *shape)
         if place.ours not in flat:
             flat[place.ours] = np.empty(shape, np.float32)
-        value = layout.ours(place, source.read(_TARGET + name))
+        value = layout.ours(place, _floats(source, _TARGET + name))
         flat[place.ours][... if place.layer is None else place.layer] = value
     return nest(flat)
 
 
+def _floats(source: Source, name: str) -> np.ndarray:
+    value = source.read(name)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        hint = " T5X wrote bfloat16 so before June 2021." if value.dtype == np.uint16 else ""
+        raise UserError(
+            f"Parameter '{name}' in {source.where} is of type {value.dtype}, not a float.{hint}"
+        )
+    return value
+
+
 def _step(found: Found, source: Source) -> int:
     if "state/step" in source.tensors:
-        return int(source.read("state/step"))
+        return int(source.read("state/step").item())
     return found.step or 0
