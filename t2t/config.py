@@ -20,7 +20,30 @@ from t2t.paths import shipped
 from t2t.typechecks import describe, matches
 from t2t.user_modules import import_user_module
 
-MODEL = ("t2t.models.config:T5Config",)
+MODEL = (
+    *(f"t2t.models.config:{name}" for name in ("Compute", "Dropout", "SpecialTokens")),
+    *(f"t2t.models.initializers:{name}" for name in ("FanInInit", "NormalInit")),
+    *(f"t2t.models.norms:{name}" for name in ("LayerNorm", "RMSNorm")),
+    *(f"t2t.models.residual:{name}" for name in ("PreNorm", "PostNorm", "SandwichNorm")),
+    *(
+        f"t2t.models.positions:{name}"
+        for name in (
+            *("NoPositions", "RelativeBias", "ALiBi", "LearnedPositions", "SinusoidalPositions"),
+            *("TwoDimensionalPositions", "RoPE", "LinearScaling", "Llama3Scaling", "YarnScaling"),
+        )
+    ),
+    "t2t.models.attention:Attention",
+    "t2t.models.feed_forward:FeedForward",
+    "t2t.models.embedding:Embedding",
+    "t2t.models.stack:Stack",
+    *(
+        f"t2t.models.heads:{name}"
+        for name in ("LMHead", "HeadTransform", "SequenceClasses", "TokenClasses", "Spans")
+    ),
+    "t2t.models.encoder_decoder:EncoderDecoder",
+    "t2t.models.decoder_only:DecoderOnly",
+    "t2t.models.encoder_only:EncoderOnly",
+)
 OPTIMISATION = (
     *(f"t2t.training.optimizers:{name}" for name in ("adafactor", "adamw", "sgd")),
     *(

@@ -1,58 +1,99 @@
-"""The shape of a T5: every number that decides which parameters a model has."""
+"""Settings that all architectures have in common, and how settings are checked."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 from t2t.errors import UserError, did_you_mean
 
-ACTIVATIONS = ("relu", "gelu", "silu", "linear")
 REMAT_POLICIES = ("none", "minimal", "full")
+DTYPES = ("float32", "bfloat16")
+ATTENTION_IMPLEMENTATIONS = ("xla", "cudnn")
 
 
 @dataclasses.dataclass(frozen=True)
-class T5Config:
-    """T5 1.0 (https://arxiv.org/abs/1910.10683) and 1.1 (https://arxiv.org/abs/2002.05202).
+class SpecialTokens:
+    """Ids with a meaning to the model; None for those that it does not have.
 
-    T5 1.0 has `mlp_activations=("relu",)` and `tie_embeddings=True`; 1.1 has the gated
-    `("gelu", "linear")` and a separate output matrix.
+    Attributes:
+      pad: fills up rows; nothing attends to it.
+      eos: ends a sequence.
+      bos: begins one, where the system has such a token.
+      start: what the decoder of an encoder-decoder sees first.
     """
 
-    vocab_size: int  # rows of the embedding table; at least the vocabulary's size
-    d_model: int
-    d_ff: int  # hidden units of the feed-forward layers, per activation
-    num_heads: int
-    head_dim: int
-    num_encoder_layers: int
-    num_decoder_layers: int
-    mlp_activations: tuple[str, ...] = ("gelu", "linear")  # multiplied together if several
-    tie_embeddings: bool = False  # logits from the embedding table, scaled by d_model ** -0.5
-    relative_attention_num_buckets: int = 32
-    relative_attention_max_distance: int = 128
-    dropout_rate: float = 0.0
-    layer_norm_epsilon: float = 1e-6
-    dtype: str = "float32"  # of activations and matrix products; parameters are float32
-    remat: str = "none"  # what the backward pass recomputes: nothing, all but matmuls, all
+    pad: int | None = 0
+    eos: int | None = 1
+    bos: int | None = None
+    start: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropout:
+    """Where activations are dropped in training, and how often.
+
+    Attributes:
+      embedding: sums of embeddings, before the first layer.
+      attention: weights of attention, after the softmax.
+      hidden: activations inside feed-forward layers.
+      residual: what attention and feed-forward layers add to the residual stream.
+      final: after the last norm of a stack.
+      head: what classifiers read.
+      shared_over_length: one mask for all positions of a sequence, as Mesh T5 and T5X do.
+    """
+
+    embedding: float = 0.0
+    attention: float = 0.0
+    hidden: float = 0.0
+    residual: float = 0.0
+    final: float = 0.0
+    head: float = 0.0
+    shared_over_length: bool = False
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type in ("int", int) and value < 1:
-                raise UserError(f"T5Config.{field.name} must be at least 1, got {value}.")
-        for name in self.mlp_activations:
-            self._one_of("mlp_activations", name, ACTIVATIONS)
-        self._one_of("remat", self.remat, REMAT_POLICIES)
-        self._one_of("dtype", self.dtype, ("float32", "bfloat16"))
-        if not 0 <= self.dropout_rate < 1:
-            raise UserError(f"T5Config.dropout_rate must be in [0, 1), got {self.dropout_rate}.")
-        if self.relative_attention_num_buckets % 4:
-            raise UserError(
-                "T5Config.relative_attention_num_buckets must be a multiple of 4 (two directions, "
-                f"each half exact), got {self.relative_attention_num_buckets}."
-            )
+        for name, rate in self._rates().items():
+            if not 0 <= rate < 1:
+                raise UserError(f"Dropout.{name} must be in [0, 1), got {rate}.")
 
-    @staticmethod
-    def _one_of(field: str, value: str, valid: tuple[str, ...]) -> None:
-        if value not in valid:
-            raise UserError(
-                f"T5Config.{field}: '{value}' is none of {', '.join(valid)}."
-                + did_you_mean(value, valid)
-            )
+    def __bool__(self) -> bool:
+        return any(self._rates().values())
+
+    def _rates(self) -> dict[str, float]:
+        return {k: v for k, v in vars(self).items() if k != "shared_over_length"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Compute:
+    """How a model is computed; the meaning of its parameters does not depend on it.
+
+    Attributes:
+      dtype: of activations and matrix products; parameters are float32.
+      remat: what the backward pass computes again: "none", "minimal" (all but matrix products) or
+        "full".
+      attention: "xla", everywhere; "cudnn", the fused kernel of NVIDIA GPUs.
+    """
+
+    dtype: str = "float32"
+    remat: str = "none"
+    attention: str = "xla"
+
+    def __post_init__(self):
+        one_of("Compute.dtype", self.dtype, DTYPES)
+        one_of("Compute.remat", self.remat, REMAT_POLICIES)
+        one_of("Compute.attention", self.attention, ATTENTION_IMPLEMENTATIONS)
+
+
+def one_of(where: str, value: str, valid: Sequence[str]) -> None:
+    """Raises UserError unless `value` is one of `valid`."""
+    if value not in valid:
+        raise UserError(
+            f"{where}: '{value}' is none of {', '.join(valid)}." + did_you_mean(value, valid)
+        )
+
+
+def at_least_one(spec: Any, *names: str) -> None:
+    """Raises UserError unless each of these fields is at least 1 (or None)."""
+    for name in names:
+        value = getattr(spec, name)
+        if value is not None and value < 1:
+            raise UserError(f"{type(spec).__name__}.{name} must be at least 1, got {value}.")

@@ -7,10 +7,12 @@ from typing import Any
 import jax
 from flax import nnx
 
-from t2t.models.config import T5Config
-from t2t.models.transformer import T5
+from t2t.models.decoder_only import DecoderOnly
+from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.encoder_only import EncoderOnly
 
 Params = dict[str, Any]
+ModelConfig = EncoderDecoder | DecoderOnly | EncoderOnly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,40 +20,78 @@ class Model:
     """`Model(config)`: `init` makes parameters, `bind` gives them back their methods.
 
     Parameters are plain nested dicts of float32 arrays, named as the modules are; leaves under a
-    "layers" key are stacked, with the layer as first axis.
+    "layers" key are stacked, with the layer as first axis. Parameters that two places share appear
+    once.
     """
 
-    config: T5Config
+    config: ModelConfig
 
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters; jit with `out_shardings` to make each shard where it belongs."""
-        return nnx.to_pure_dict(nnx.state(T5(self.config, key), nnx.Param))
+        return self._without_shared(nnx.to_pure_dict(nnx.state(self.config.build(key), nnx.Param)))
 
-    def bind(self, params: Params) -> T5:
-        """The module with `params` in it, to call: `model.bind(params).encode(tokens)`."""
-        state = jax.tree.map(lambda x: x, self._abstract_state)
-        nnx.replace_by_pure_dict(state, params)
-        return nnx.merge(self._graphdef, state)
+    def bind(self, params: Params) -> Any:
+        """The module with `params` in it, to call: `model.bind(params).encode(batch)`."""
+        return self._merged(self._with_shared(params))
+
+    def project(self, head_params: Params, hidden: jax.Array) -> jax.Array:
+        """Float32 logits of `hidden`, from the parameters named by `head_names` alone."""
+        return self._merged(head_params).logits(hidden)
+
+    @functools.cached_property
+    def head_names(self) -> tuple[str, ...]:
+        """Top-level names of the parameters that `logits` reads."""
+        head = self.config.head
+        if head is None:
+            return ()
+        tables = [
+            n for n in ("token_embedder", "decoder_token_embedder") if n in self.abstract_params
+        ]
+        own = [head.name] if head.name in self.abstract_params else []
+        return (*(tables if head.tied else ()), *own)
 
     @functools.cached_property
     def abstract_params(self) -> Params:
         """Shapes and dtypes of the parameters."""
-        return nnx.to_pure_dict(self._abstract_state)
+        return self._without_shared(nnx.to_pure_dict(self._abstract_state))
 
     @functools.cached_property
     def logical_axes(self) -> Params:
         """For each parameter, the names of its dimensions."""
-        return nnx.to_pure_dict(
-            jax.tree.map(
-                lambda p: tuple(p.get_metadata()["out_sharding"]),
-                self._abstract_state,
-                is_leaf=lambda x: isinstance(x, nnx.Variable),
-            )
+        axes = jax.tree.map(
+            lambda p: tuple(p.get_metadata()["out_sharding"]),
+            self._abstract_state,
+            is_leaf=lambda x: isinstance(x, nnx.Variable),
         )
+        return self._without_shared(nnx.to_pure_dict(axes))
+
+    def _merged(self, params: Params) -> Any:
+        """The module; what `params` lacks stays abstract."""
+        state = jax.tree.map(lambda x: x, self._abstract_state)
+        nnx.replace_by_pure_dict(state, params)
+        return nnx.merge(self._graphdef, state)
+
+    def _without_shared(self, params: Params) -> Params:
+        for path in self.config.shared_params:
+            *parents, name = path.split("/")
+            del functools.reduce(lambda tree, key: tree[key], parents, params)[name]
+        return params
+
+    def _with_shared(self, params: Params) -> Params:
+        if not self.config.shared_params:
+            return params
+        params = jax.tree.map(lambda x: x, params)  # new dicts, the same arrays
+        for path, source in self.config.shared_params.items():
+            *parents, name = path.split("/")
+            found = functools.reduce(lambda tree, key: tree[key], source.split("/"), params)
+            functools.reduce(lambda tree, key: tree.setdefault(key, {}), parents, params)[name] = (
+                found
+            )
+        return params
 
     @functools.cached_property
     def _split(self):
-        abstract = nnx.eval_shape(lambda: T5(self.config, jax.random.key(0)))
+        abstract = nnx.eval_shape(lambda: self.config.build(jax.random.key(0)))
         return nnx.split(abstract, nnx.Param)
 
     @property

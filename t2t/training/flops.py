@@ -1,61 +1,86 @@
 """Floating-point operations of a model, counted by hand: what MFU is a share of.
 
 Convention, that of the published figures in docs/performance.md: matrix products only, two
-operations per multiply-add; attention over the full square of positions, also in the causal
-decoder; the embedding look-up is free, the projection to logits is not; a training step is three
-forward passes, one forward and two backward. What rematerialisation computes again is not counted,
-so a rate over these is MFU, not HFU.
+operations per multiply-add; attention over the full square of positions, also in causal decoders
+and local layers; the embedding look-up is free, the projection to logits is not; a training step is
+three forward passes, one forward and two backward. What rematerialisation computes again is not
+counted, so a rate over these is MFU, not HFU.
 """
 
-from t2t.models.config import T5Config
+from t2t.models.attention import Attention
+from t2t.models.decoder_only import DecoderOnly
+from t2t.models.definition import ModelConfig
+from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.heads import LMHead
+from t2t.models.stack import Stack
 
 
-def forward_flops(config: T5Config, inputs_length: int, targets_length: int) -> int:
-    """Operations of one forward pass over one sequence pair, all positions counted.
+def forward_flops(config: ModelConfig, inputs_length: int, targets_length: int) -> int:
+    """Operations of one forward pass over one example, all positions counted.
 
     Args:
       config: the architecture.
-      inputs_length: tokens that the encoder reads.
-      targets_length: tokens that the decoder reads and predicts.
+      inputs_length: tokens that the encoder reads; of a decoder alone, tokens before the targets.
+      targets_length: tokens that the decoder predicts; an encoder alone has none.
     """
-    encoder_layer = (
-        _projections(config, inputs_length, inputs_length)
-        + _attention(config, inputs_length, inputs_length)
-        + _feed_forward(config, inputs_length)
-    )
-    decoder_layer = (
-        _projections(config, targets_length, targets_length)
-        + _attention(config, targets_length, targets_length)
-        + _projections(config, targets_length, inputs_length)
-        + _attention(config, targets_length, inputs_length)
-        + _feed_forward(config, targets_length)
-    )
-    logits = 2 * targets_length * config.d_model * config.vocab_size
-    return (
-        config.num_encoder_layers * encoder_layer
-        + config.num_decoder_layers * decoder_layer
-        + logits
-    )
+    vocab = config.vocab_size
+    if isinstance(config, EncoderDecoder):
+        memory = (inputs_length, config.encoder.d_model)
+        return (
+            stack_flops(config.encoder, inputs_length)
+            + stack_flops(config.decoder, targets_length, memory)
+            + head_flops(config.head, config.decoder.d_model, vocab, targets_length)
+        )
+    if isinstance(config, DecoderOnly):
+        length, stack = inputs_length + targets_length, config.decoder
+    else:
+        length, stack = inputs_length, config.encoder
+    head = head_flops(config.head, stack.d_model, vocab, length) if config.head else 0
+    return stack_flops(stack, length) + head
 
 
 def train_flops(
-    config: T5Config, inputs_length: int, targets_length: int, batch_size: int = 1
+    config: ModelConfig, inputs_length: int, targets_length: int, batch_size: int = 1
 ) -> int:
-    """Operations of one training step over `batch_size` sequence pairs: three forward passes."""
+    """Operations of one training step over `batch_size` examples: three forward passes."""
     return 3 * batch_size * forward_flops(config, inputs_length, targets_length)
 
 
-def _projections(config: T5Config, query_length: int, key_length: int) -> int:
+def stack_flops(stack: Stack, length: int, memory: tuple[int, int] | None = None) -> int:
+    """One pass of `length` positions; `memory` is the encoder's length and width."""
+    width = stack.d_model
+    layer = 2 * length * width * stack.feed_forward.d_ff * (len(stack.feed_forward.activations) + 1)
+    layer += _projections(stack.attention, length, width, length, width)
+    keys = length
+    if memory and stack.merged_attention:
+        layer += 2 * memory[0] * memory[1] * 2 * stack.attention.kv_heads * stack.attention.head_dim
+        keys += memory[0]
+    layer += _attention(stack.attention, length, keys)
+    if memory and stack.cross_attention:
+        layer += _projections(stack.cross_attention, length, width, *memory)
+        layer += _attention(stack.cross_attention, length, memory[0])
+    projected = 2 * length * stack.embedding.size * width if stack.embedding.size else 0
+    return stack.num_layers * layer + projected
+
+
+def head_flops(head: LMHead, d_model: int, vocab_size: int, length: int) -> int:
+    """Logits of `length` positions."""
+    size, transform = d_model, 0
+    if head.transform:
+        size = head.transform.size or d_model
+        transform = 2 * length * d_model * size
+    return transform + 2 * length * size * vocab_size
+
+
+def _projections(
+    attention: Attention, queries: int, width: int, keys: int, memory_width: int
+) -> int:
     """Query and output for one length, key and value for the other."""
-    kernel = config.d_model * config.num_heads * config.head_dim
-    return 2 * kernel * (2 * query_length + 2 * key_length)
+    inner, kv_inner = attention.num_heads, attention.kv_heads
+    per_head = 2 * queries * width * 2 * inner + 2 * keys * memory_width * 2 * kv_inner
+    return per_head * attention.head_dim
 
 
-def _attention(config: T5Config, query_length: int, key_length: int) -> int:
+def _attention(attention: Attention, queries: int, keys: int) -> int:
     """Queries times keys, and weights times values."""
-    return 2 * 2 * query_length * key_length * config.num_heads * config.head_dim
-
-
-def _feed_forward(config: T5Config, length: int) -> int:
-    kernels = len(config.mlp_activations) + 1
-    return 2 * length * config.d_model * config.d_ff * kernels
+    return 2 * 2 * queries * keys * attention.num_heads * attention.head_dim

@@ -25,8 +25,7 @@ from t2t.evaluation.evaluator import (
     flat_metrics,
     write_predictions,
 )
-from t2t.models.config import T5Config
-from t2t.models.definition import Model
+from t2t.models.definition import Model, ModelConfig
 from t2t.reporting.parameters import parameter_table
 from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
@@ -47,7 +46,7 @@ def train(
     model_dir: str,
     mixture: str,
     sequence_length: SequenceLength,
-    model: T5Config,
+    model: ModelConfig,
     optimizer: Optimizer,
     batch_size: int,
     total_steps: int,
@@ -192,13 +191,14 @@ def train(
     return results
 
 
-def check_vocabularies(features: Any, model: T5Config) -> dict[str, str]:
+def check_vocabularies(features: Any, model: ModelConfig) -> dict[str, str]:
     """Fingerprints by feature; raises UserError if the embedding table is too small for one."""
     for name, feature in features.items():
         if feature.vocabulary.vocab_size > model.vocab_size:
             raise UserError(
                 f"The vocabulary of '{name}' has {feature.vocabulary.vocab_size} ids, but "
-                f"T5Config.vocab_size is {model.vocab_size}; it must be at least as large."
+                f"{type(model).__name__}.vocab_size is {model.vocab_size}; it must be at least as "
+                f"large."
             )
     return {name: feature.vocabulary.fingerprint for name, feature in features.items()}
 
@@ -246,7 +246,7 @@ def _start(
     return state, None
 
 
-def _checked_source(init_from: str | None, model: T5Config) -> RunDirectory | None:
+def _checked_source(init_from: str | None, model: ModelConfig) -> RunDirectory | None:
     """The run to take parameters from; raises UserError unless it is one of the same model."""
     if init_from is None:
         return None

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from t2t.errors import UserError
-from t2t.models.config import T5Config
+from t2t.models.definition import ModelConfig
+from t2t.models.serialization import to_dict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ class RunDirectory:
             raise UserError(f"Cannot make the folder '{self.path}': {error.strerror}.") from error
 
     def check_identity(
-        self, model: T5Config, vocabularies: Mapping[str, str] | None = None
+        self, model: ModelConfig, vocabularies: Mapping[str, str] | None = None
     ) -> None:
         """Raises UserError if the folder belongs to another architecture or vocabulary.
 
@@ -63,12 +64,12 @@ class RunDirectory:
         """
         if not self.identity.exists():
             return
-        stored = json.loads(self.identity.read_text(encoding="utf-8"))
-        current = _identity(model, vocabularies or {})
+        stored = _flat(json.loads(self.identity.read_text(encoding="utf-8")))
+        current = _flat(_identity(model, vocabularies or {}))
         differing = [
             f"{name} is {stored.get(name)!r} there and {value!r} now"
             for name, value in current.items()
-            if stored.get(name) != value
+            if stored.get(name) != value and name.split(".")[0:2][-1] not in _FREE
         ]
         if differing:
             raise UserError(
@@ -76,7 +77,7 @@ class RunDirectory:
                 f"another folder, or give the configuration that it was trained with."
             )
 
-    def write_identity(self, model: T5Config, vocabularies: Mapping[str, str]) -> None:
+    def write_identity(self, model: ModelConfig, vocabularies: Mapping[str, str]) -> None:
         """Claims the folder for this architecture."""
         self.write(self.identity, json.dumps(_identity(model, vocabularies), indent=1) + "\n")
 
@@ -92,10 +93,16 @@ class RunDirectory:
 
 
 # How a model computes may change from run to run; what its parameters mean may not.
-_FREE = {"dtype", "remat", "dropout_rate"}
+_FREE = {"compute", "dropout", "init"}
 
 
-def _identity(model: T5Config, vocabularies: Mapping[str, str]) -> dict[str, Any]:
-    fields = {k: v for k, v in dataclasses.asdict(model).items() if k not in _FREE}
-    identity = {**fields, **{f"{name} vocabulary": v for name, v in vocabularies.items()}}
-    return json.loads(json.dumps(identity))  # tuples become lists, as they will when read back
+def _identity(model: ModelConfig, vocabularies: Mapping[str, str]) -> dict[str, Any]:
+    return {"model": to_dict(model), "vocabularies": dict(vocabularies)}
+
+
+def _flat(tree: Any, path: str = "") -> dict[str, Any]:
+    """`{"model.encoder.d_model": 512, ...}`."""
+    if not isinstance(tree, Mapping):
+        return {path: tree}
+    parts = [_flat(value, f"{path}.{name}" if path else name) for name, value in tree.items()]
+    return {name: value for part in parts for name, value in part.items()}

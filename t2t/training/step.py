@@ -9,6 +9,7 @@ import optax
 from jax.sharding import Mesh
 
 from t2t.models.definition import Model, Params
+from t2t.training.cross_entropy import TokenScores, summed_cross_entropy
 from t2t.training.losses import Loss
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import batch_sharding, replicated
@@ -19,30 +20,50 @@ Metrics = dict[str, jax.Array]
 
 
 def summed_loss(
-    model: Model, loss: Loss, num_tasks: int, params: Params, batch: Batch, key: jax.Array | None
+    model: Model,
+    loss: Loss,
+    num_tasks: int,
+    mesh: Mesh | None,
+    params: Params,
+    batch: Batch,
+    key: jax.Array | None,
 ) -> tuple[jax.Array, Metrics]:
     """The loss summed over real target tokens, and sums for the log.
 
     Metrics are float32: scalars `correct`, and `[num_tasks]` vectors `loss` and `tokens`, counted
-    by `decoder_task_ids` (all 0 if the batch has none). Cross-entropy is reported without smoothing
-    and z-loss, so that runs with different ones compare.
+    by `decoder_task_ids` (`encoder_…` for encoders; all 0 if the batch has none). Cross-entropy is
+    reported without smoothing and z-loss, so that runs with different ones compare.
     """
-    logits = model.bind(params)(batch, key)
-    targets = batch["decoder_target_tokens"]
-    weights = batch["decoder_loss_weights"].astype(jnp.float32)
-    cross_entropy = Loss()(logits, targets)
-    optimised = cross_entropy if loss == Loss() else loss(logits, targets)
-    task_ids = batch.get("decoder_task_ids", jnp.zeros_like(targets))
+    total, scores, targets, weights = _scored(model, loss, mesh, params, batch, key)
+    task_ids = batch.get(f"{model.config.loss_side}_task_ids", jnp.zeros_like(targets))
 
     def by_task(values):
         return jax.ops.segment_sum((values * weights).ravel(), task_ids.ravel(), num_tasks)
 
     metrics = {
-        "loss": by_task(cross_entropy),
+        "loss": by_task(scores.cross_entropy),
         "tokens": by_task(jnp.ones_like(weights)),
-        "correct": jnp.sum((jnp.argmax(logits, -1) == targets) * weights),
+        "correct": jnp.sum(scores.correct * weights),
     }
-    return jnp.sum(optimised * weights), metrics
+    return total, metrics
+
+
+def _scored(
+    model: Model,
+    loss: Loss,
+    mesh: Mesh | None,
+    params: Params,
+    batch: Batch,
+    key: jax.Array | None,
+) -> tuple[jax.Array, TokenScores, jax.Array, jax.Array]:
+    """The summed loss, scores per token, and the targets and float32 weights they belong to."""
+    side = model.config.loss_side
+    targets = batch[f"{side}_target_tokens"]
+    weights = batch[f"{side}_loss_weights"].astype(jnp.float32)
+    head = {name: params[name] for name in model.head_names}
+    hidden = model.bind(params).hidden(batch, key)
+    total, scores = summed_cross_entropy(model.project, loss, head, hidden, targets, weights, mesh)
+    return total, scores, targets, weights
 
 
 def make_train_step(
@@ -61,9 +82,9 @@ def make_train_step(
     of `microbatches` it is accumulated over. Dropout depends on (seed, step) alone.
     """
     summed = jax.value_and_grad(
-        lambda *args: summed_loss(model, loss or Loss(), num_tasks, *args), has_aux=True
+        lambda *args: summed_loss(model, loss or Loss(), num_tasks, mesh, *args), has_aux=True
     )
-    use_dropout = model.config.dropout_rate > 0
+    use_dropout = bool(model.config.dropout)
     dropout_key = jax.random.key(seed)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -119,13 +140,11 @@ def make_eval_step(model: Model, mesh: Mesh) -> Callable[[Params, Batch], Metric
     """
 
     def step(params: Params, batch: Batch) -> Metrics:
-        logits = model.bind(params)(batch)
-        targets = batch["decoder_target_tokens"]
-        weights = batch["decoder_loss_weights"].astype(jnp.float32)
+        _, scores, _, weights = _scored(model, Loss(), mesh, params, batch, None)
         return {
-            "loss": jnp.sum(Loss()(logits, targets) * weights, -1),
+            "loss": jnp.sum(scores.cross_entropy * weights, -1),
             "tokens": jnp.sum(weights, -1),
-            "correct": jnp.sum((jnp.argmax(logits, -1) == targets) * weights, -1),
+            "correct": jnp.sum(scores.correct * weights, -1),
         }
 
     return jax.jit(step, out_shardings=replicated(mesh))

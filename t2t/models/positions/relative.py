@@ -117,9 +117,6 @@ class RelativePositionBias(PositionModule):
         row = jax.lax.dynamic_slice_in_dim(table, start, key_length, axis=1)
         return row[None, :, None, :]
 
-    __call__ = bias
-    row = bias_row
-
     def _bucket(self, relative_position: np.ndarray) -> np.ndarray:
         return relative_position_bucket(
             relative_position,

@@ -1,0 +1,226 @@
+"""The encoder-decoder: T5, BART, T5Gemma."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from t2t.errors import UserError
+from t2t.models.architecture import Batch, check_head, places_of, segments_of, token_table
+from t2t.models.config import Compute, Dropout, SpecialTokens, at_least_one
+from t2t.models.heads import LMHead
+from t2t.models.initializers import FanInInit, Init
+from t2t.models.layer import Cache, Memory
+from t2t.models.layers import split_key
+from t2t.models.masks import AttentionMask
+from t2t.models.positions import RoPE
+from t2t.models.shared import Shared
+from t2t.models.stack import Stack, TransformerStack
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderDecoder:
+    """A bidirectional encoder, and a causal decoder that attends to its output.
+
+    Attributes:
+      vocab_size: rows of the table of tokens; at least the vocabulary's size.
+      encoder, decoder: of any depths and widths.
+      head: on top of the decoder.
+      share_embeddings: one table of tokens for both.
+      share_stacks: self-attention, feed-forward layers and their norms of the decoder are those of
+        the encoder (T5, section 3.2.2: "shared").
+      continuing_positions: the decoder's positions go on where the encoder's end, and
+        cross-attention is rotated, too (RedLLM, https://arxiv.org/abs/2510.26622).
+      tokens: ids with a meaning to the model.
+      init, dropout, compute: of all layers.
+    """
+
+    vocab_size: int
+    encoder: Stack
+    decoder: Stack
+    head: LMHead = LMHead()  # noqa: RUF009 (frozen)
+    share_embeddings: bool = True
+    share_stacks: bool = False
+    continuing_positions: bool = False
+    tokens: SpecialTokens = SpecialTokens()  # noqa: RUF009
+    init: Init = FanInInit()  # noqa: RUF009
+    dropout: Dropout = Dropout()  # noqa: RUF009
+    compute: Compute = Compute()  # noqa: RUF009
+
+    loss_side: ClassVar[str] = "decoder"
+
+    def __post_init__(self):
+        at_least_one(self, "vocab_size")
+        if not self.decoder.attends_to_encoder:
+            raise UserError(
+                "EncoderDecoder.decoder does not attend to the encoder: set "
+                "Stack.cross_attention, or Stack.merged_attention, of the decoder."
+            )
+        if self.encoder.attends_to_encoder:
+            raise UserError("EncoderDecoder.encoder has cross-attention, which is for decoders.")
+        sizes = self.encoder.embedding_size, self.decoder.embedding_size
+        if self.share_embeddings and sizes[0] != sizes[1]:
+            raise UserError(
+                f"EncoderDecoder.share_embeddings needs token vectors of one size, but the "
+                f"encoder's Stack.d_model (or Embedding.size) is {sizes[0]} and the decoder's "
+                f"{sizes[1]}."
+            )
+        if self.decoder.merged_attention and self.encoder.d_model != self.decoder.d_model:
+            raise UserError(
+                f"Stack.merged_attention projects both sides with one kernel, but the encoder's "
+                f"Stack.d_model is {self.encoder.d_model} and the decoder's {self.decoder.d_model}."
+            )
+        if self.continuing_positions and not isinstance(self.decoder.positions, RoPE):
+            raise UserError(
+                "EncoderDecoder.continuing_positions rotates cross-attention, so the decoder's "
+                "Stack.positions must be RoPE."
+            )
+        check_head(self.head, self.decoder, "the decoder")
+        if self.share_stacks:
+            self._check_shareable()
+
+    def _check_shareable(self) -> None:
+        for name in ("num_layers", "d_model", "num_groups", "attention", "feed_forward", "norm"):
+            ours, theirs = getattr(self.encoder, name), getattr(self.decoder, name)
+            if ours != theirs:
+                raise UserError(
+                    f"EncoderDecoder.share_stacks needs stacks alike, but Stack.{name} of the "
+                    f"encoder is {ours} and of the decoder {theirs}."
+                )
+
+    @property
+    def shared_params(self) -> dict[str, str]:
+        """Path in the decoder -> path of the same parameters in the encoder."""
+        if not self.share_stacks:
+            return {}
+        norms = self.encoder.placement.norms
+        names = [
+            name
+            for branch in self.encoder.branches
+            for name in (branch, *(f"{branch}_{suffix}" for suffix in norms))
+        ]
+        return {f"decoder/layers/{name}": f"encoder/layers/{name}" for name in names}
+
+    def build(self, key: jax.Array) -> "EncoderDecoderModel":
+        return EncoderDecoderModel(self, key)
+
+
+class EncoderDecoderModel(nnx.Module):
+    """Parameters and computation of `EncoderDecoder`.
+
+    Methods are pure: dropout needs a key, None turns it off. Batches are those of
+    `EncDecFeatureConverter`.
+    """
+
+    def __init__(self, config: EncoderDecoder, key: jax.Array):
+        keys = jax.random.split(key, 5)
+        shared = Shared(config.init, config.dropout, config.compute)
+        self._config, self._dtype = config, shared.dtype
+        if config.share_embeddings:
+            self.token_embedder = token_table(config.encoder, config.vocab_size, shared, keys[0])
+        else:
+            self.encoder_token_embedder = token_table(
+                config.encoder, config.vocab_size, shared, keys[0]
+            )
+            self.decoder_token_embedder = token_table(
+                config.decoder, config.vocab_size, shared, keys[1]
+            )
+        self.encoder = TransformerStack(config.encoder, shared, causal=False, key=keys[2])
+        self.decoder = TransformerStack(
+            config.decoder, shared, causal=True, key=keys[3], memory_width=config.encoder.d_model
+        )
+        self.lm_head = config.head.build(config.decoder.d_model, config.vocab_size, shared, keys[4])
+
+    @property
+    def special_tokens(self) -> SpecialTokens:
+        return self._config.tokens
+
+    def encode(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
+        """The encoder's output `[batch, length, d_model]` for `encoder_input_tokens`."""
+        tokens = batch["encoder_input_tokens"]
+        mask = AttentionMask(
+            key_segments=segments_of(batch, "encoder", self._config.tokens),
+            query_segments=batch.get("encoder_segment_ids"),
+        )
+        table = self._table("encoder")
+        return self.encoder(table(tokens, self._dtype), places_of(batch, "encoder"), mask, key=key)
+
+    def decode(self, encoded: jax.Array, batch: Batch, key: jax.Array | None = None) -> jax.Array:
+        """The decoder's output `[batch, length, d_model]` for `decoder_input_tokens`."""
+        tokens = batch["decoder_input_tokens"]
+        segments = batch.get("decoder_segment_ids")
+        mask = AttentionMask(causal=True, key_segments=segments, query_segments=segments)
+        start = self._start(batch, segments) if self._config.continuing_positions else None
+        return self.decoder(
+            self._table("decoder")(tokens, self._dtype),
+            places_of(batch, "decoder", start),
+            mask,
+            self._memory(encoded, batch, segments),
+            key,
+        )
+
+    def hidden(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
+        """What `logits` reads, `[batch, targets length, d_model]`."""
+        encoder_key, decoder_key = split_key(key, 2)
+        return self.decode(self.encode(batch, encoder_key), batch, decoder_key)
+
+    def logits(self, hidden: jax.Array) -> jax.Array:
+        """`[..., d_model]` -> float32 `[..., vocab_size]`."""
+        table = self._table("decoder").embedding[...] if self._config.head.tied else None
+        return self.lm_head(hidden, table)
+
+    def __call__(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
+        """Float32 logits `[batch, targets length, vocab_size]`."""
+        return self.logits(self.hidden(batch, key))
+
+    def init_cache(self, encoded: jax.Array, max_length: int) -> Cache:
+        """Empty keys and values of the decoder, and those of the encoder's output."""
+        memory = Memory(encoded, AttentionMask())
+        return self.decoder.init_cache(encoded.shape[0], max_length, memory)
+
+    def decode_step(
+        self, tokens: jax.Array, batch: Batch, cache: Cache, position: jax.Array
+    ) -> tuple[jax.Array, Cache]:
+        """One step for tokens int `[batch]` at `position`; `batch` is what was encoded.
+
+        Returns:
+          Float32 logits `[batch, vocab_size]`, and the cache with the step in it.
+        """
+        positions = jnp.broadcast_to(position, (1, 1))
+        start = self._start(batch, None) if self._config.continuing_positions else None
+        one = {"decoder_input_tokens": tokens[:, None], "decoder_positions": positions}
+        mask = AttentionMask(causal=True, query_positions=positions)
+        # Keys and values of the encoder's output are in the cache.
+        memory = self._memory(jnp.zeros((0,)), batch, None)
+        hidden, cache = self.decoder.step(
+            self._table("decoder")(tokens[:, None], self._dtype),
+            places_of(one, "decoder", start),
+            mask,
+            cache,
+            position,
+            memory,
+        )
+        return self.logits(hidden)[:, 0], cache
+
+    def _table(self, side: str):
+        return (
+            self.token_embedder
+            if self._config.share_embeddings
+            else getattr(self, f"{side}_token_embedder")
+        )
+
+    def _memory(self, encoded: jax.Array, batch: Batch, segments: jax.Array | None) -> Memory:
+        keys = segments_of(batch, "encoder", self._config.tokens)
+        mask = AttentionMask(key_segments=keys, query_segments=segments)
+        if not self._config.continuing_positions:
+            return Memory(encoded, mask)
+        return Memory(encoded, mask, places_of(batch, "encoder").positions)
+
+    def _start(self, batch: Batch, segments: jax.Array | None) -> jax.Array:
+        """int `[batch, length or 1]`: how many tokens the encoder read of each one's segment."""
+        keys = segments_of(batch, "encoder", self._config.tokens)
+        if segments is None:
+            return jnp.sum(keys > 0, axis=1, keepdims=True)
+        return jnp.sum(segments[:, :, None] == keys[:, None, :], axis=2)

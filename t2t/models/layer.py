@@ -1,0 +1,193 @@
+"""One layer of a transformer: attention to itself, to an encoder, feed-forward."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from t2t.models.layers import dropout, split_key
+from t2t.models.masks import AttentionMask, joined
+from t2t.models.positions import PositionModule
+from t2t.models.shared import Shared
+
+if TYPE_CHECKING:
+    from t2t.models.stack import Stack
+
+Cache = dict[str, Any]
+"""Keys and values of one layer or, with a leading axis, of all."""
+
+
+class Memory(NamedTuple):
+    """An encoder's output, as layers of a decoder see it.
+
+    Attributes:
+      encoded: `[batch, k, width]`.
+      mask: which of its positions each query sees.
+      positions: int `[1 or batch, k]` to rotate its keys by; None unless the decoder's positions
+        continue the encoder's.
+    """
+
+    encoded: jax.Array
+    mask: AttentionMask
+    positions: jax.Array | None = None
+
+
+class Context(NamedTuple):
+    """What all layers of a stack share.
+
+    Attributes:
+      positions: int `[1 or batch, length]` of the tokens, to rotate queries and keys by.
+      mask: of attention to the stack itself.
+      bias: `[1, heads, q, k]`, or None.
+      rotations: position modules of global and of local layers.
+      memory: of the encoder, for decoders.
+    """
+
+    positions: jax.Array
+    mask: AttentionMask
+    bias: jax.Array | None
+    rotations: tuple[PositionModule, PositionModule]
+    memory: Memory | None = None
+
+
+class Layer(nnx.Module):
+    """Residual branches `self_attention`, `cross_attention` (decoders) and `mlp`, with norms."""
+
+    def __init__(
+        self, spec: "Stack", shared: Shared, *, causal: bool, memory_width: int, key: jax.Array
+    ):
+        keys = jax.random.split(key, 4)
+        self._spec, self._dropout, self._dtype = spec, shared.dropout, shared.dtype
+        width, depth = spec.d_model, spec.num_layers
+        self.self_attention = spec.attention.build(width, depth, shared, keys[0], width)
+        if spec.cross_attention:
+            build = spec.cross_attention.build
+            self.cross_attention = build(width, depth, shared, keys[1], memory_width)
+        self.mlp = spec.feed_forward.build(width, depth, shared, keys[2])
+        for branch in spec.branches:
+            for suffix in spec.placement.norms:
+                setattr(self, f"{branch}_{suffix}", spec.norm.build(width))
+        if spec.positions.per_layer:
+            self.positions = spec.build_positions(spec.positions, shared, causal, keys[3])
+
+    def __call__(
+        self, x: jax.Array, context: Context, local: jax.Array | None, key: jax.Array | None
+    ) -> jax.Array:
+        """`[batch, length, d_model]` -> the same; `local` is a bool scalar where layers differ."""
+        length = x.shape[1]
+        keys = split_key(key, 6)
+
+        def attend_self(x):
+            queries, attended_keys, values = self._project(x, context, local)
+            return self._attend(queries, attended_keys, values, context, local, keys[0], length)
+
+        def attend_memory(x):
+            return self._cross(x, self.project_memory(context.memory), context, keys[2])
+
+        x = self._add("self_attention", attend_self, x, keys[1])
+        if self._spec.cross_attention:
+            x = self._add("cross_attention", attend_memory, x, keys[3])
+        return self._add("mlp", lambda x: self.mlp(x, keys[4]), x, keys[5])
+
+    def step(
+        self,
+        x: jax.Array,
+        context: Context,
+        local: jax.Array | None,
+        cache: Cache,
+        position: jax.Array,
+    ) -> tuple[jax.Array, Cache]:
+        """One token `[batch, 1, d_model]` at `position`; returns the cache with it added."""
+        updated = {}
+
+        def attend_self(x):
+            queries, new_keys, new_values = self._project(x, context, local)
+            for name, new in {"key": new_keys, "value": new_values}.items():
+                write = jax.lax.dynamic_update_slice_in_dim
+                updated[name] = write(cache[name], new, position, axis=1)
+            keys, values = updated["key"], updated["value"]
+            memory = (cache["cross_key"], cache["cross_value"]) if "cross_key" in cache else None
+            return self._attend(
+                queries, keys, values, context, local, None, keys.shape[1], memory, position
+            )
+
+        def attend_memory(x):
+            return self._cross(x, (cache["cross_key"], cache["cross_value"]), context, None)
+
+        x = self._add("self_attention", attend_self, x, None)
+        if self._spec.cross_attention:
+            x = self._add("cross_attention", attend_memory, x, None)
+        x = self._add("mlp", lambda x: self.mlp(x, None), x, None)
+        return x, {**cache, **updated}
+
+    def project_memory(self, memory: Memory | None) -> tuple[jax.Array, jax.Array]:
+        """Keys and values of the encoder's output, as the cache keeps them."""
+        assert memory is not None
+        if self._spec.merged_attention:
+            return self.self_attention.keys_and_values(memory.encoded)
+        keys, values = self.cross_attention.keys_and_values(memory.encoded)
+        return keys, values
+
+    def _project(self, x, context: Context, local):
+        """Queries, keys and values of the layer's own input, rotated."""
+        queries = self.self_attention.queries(x)
+        keys, values = self.self_attention.keys_and_values(x)
+        return (
+            _rotated(queries, context.positions, context, local),
+            _rotated(keys, context.positions, context, local),
+            values,
+        )
+
+    def _attend(
+        self,
+        queries,
+        keys,
+        values,
+        context: Context,
+        local,
+        key,
+        length,
+        memory=None,
+        position=None,
+    ):
+        """Attention to own keys and, if merged, to the encoder's in the same softmax."""
+        mask, bias = context.mask.for_layer(local), context.bias
+        if self._spec.positions.per_layer:
+            bias = (
+                self.positions.bias(length, length, self._dtype)
+                if position is None
+                else self.positions.bias_row(position, length, self._dtype)
+            )
+        if self._spec.merged_attention:
+            assert context.memory is not None
+            memory = memory or self.project_memory(context.memory)
+            lengths = (keys.shape[1], memory[0].shape[1])
+            mask = joined(mask, context.memory.mask, queries.shape[1], lengths)
+            keys = jnp.concatenate([keys, memory[0]], axis=1)
+            values = jnp.concatenate([values, memory[1]], axis=1)
+        return self.self_attention.attend(queries, keys, values, mask=mask, bias=bias, key=key)
+
+    def _cross(self, x, memory, context: Context, key):
+        assert context.memory is not None
+        keys, values = memory
+        queries = self.cross_attention.queries(x)
+        if context.memory.positions is not None:
+            queries = _rotated(queries, context.positions, context, None)
+            keys = _rotated(keys, context.memory.positions, context, None)
+        mask = context.memory.mask
+        return self.cross_attention.attend(queries, keys, values, mask=mask, bias=None, key=key)
+
+    def _add(self, branch: str, function, x: jax.Array, key: jax.Array | None) -> jax.Array:
+        rate, together = self._dropout.residual, self._dropout.shared_over_length
+        norms = [getattr(self, f"{branch}_{suffix}") for suffix in self._spec.placement.norms]
+        return self._spec.placement(
+            x, function, lambda y: dropout(y, rate, key, shared_over_length=together), norms
+        )
+
+
+def _rotated(x: jax.Array, positions: jax.Array, context: Context, local) -> jax.Array:
+    everywhere, nearby = context.rotations
+    if local is None or nearby is everywhere:
+        return everywhere.rotate(x, positions)
+    return jnp.where(local, nearby.rotate(x, positions), everywhere.rotate(x, positions))
