@@ -40,11 +40,10 @@ class Layout(NamedTuple):
         """Whether the feed-forward layers multiply two branches."""
         return any(name.endswith("/mlp/wi_0/kernel") for name in self.places)
 
-    def positions_per_layer(self, stack: str) -> bool:
-        """Whether each layer of `stack` has a relative position bias of its own."""
-        return any(
-            p.ours == f"{stack}/layers/positions/rel_embedding" for p in self.places.values()
-        )
+    @property
+    def positions_per_layer(self) -> bool:
+        """Whether each layer has a relative position bias of its own."""
+        return any("/layers/positions/" in place.ours for place in self.places.values())
 
     def shape(self, place: Place) -> Shape:
         """Of our array: of one layer, if it belongs to layers."""
@@ -102,8 +101,8 @@ def _check_names(names: Collection[str], where: str) -> None:
 
 def _required(stack: str, names: Collection[str]) -> list[str]:
     """Names that a stack like the one in `names` has."""
-    places = [place for name in names if (place := place_of(name)) and place.stack == stack]
-    numbers = [place.layer for place in places if place.layer is not None]
+    places = [place for name in names if (place := place_of(name)) and place.stack]
+    numbers = [p.layer for p in places if p.stack == stack and p.layer is not None]
     prefixes = [f"{stack}/layers_{i}/" for i in range(max(numbers) + 1)] if numbers else []
     gated = any("/mlp/wi_" in place.ours for place in places)
     per_layer = any("/positions/" in place.ours for place in places)

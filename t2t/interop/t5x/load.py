@@ -16,6 +16,7 @@ from t2t.interop.t5x.layout import Layout, lay_out
 from t2t.interop.t5x.legacy import read_legacy
 from t2t.interop.t5x.orbax import read_orbax
 from t2t.interop.trees import nest
+from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.training.optimizers import Optimizer
 
 _TARGET = "target/"
@@ -31,7 +32,7 @@ class T5XCheckpoint(NamedTuple):
       step: number of updates that T5X did.
     """
 
-    config: Any
+    config: EncoderDecoder
     params: dict[str, Any]
     opt_state: Any
     step: int

@@ -23,7 +23,7 @@ def test_sizes(target):
     }
     assert layout.gated
     assert not layout.tied
-    assert not layout.positions_per_layer("encoder")
+    assert not layout.positions_per_layer
 
 
 def test_t5_1_0():
@@ -50,7 +50,7 @@ def test_models_of_t5x(golden):
         }
         assert layout.tied == config["logits_via_embedding"]
         assert layout.gated == (len(config["mlp_activations"]) == 2)
-        assert layout.positions_per_layer("decoder") == model["scan_layers"]
+        assert layout.positions_per_layer == model["scan_layers"]
 
 
 def test_missing_arrays_are_listed(target):
