@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 from t2t.errors import UserError, did_you_mean
 from t2t.interop.sources import Source
 from t2t.interop.tables import Table
+from t2t.models.definition import ModelConfig
 
-ModelConfig = Any  # EncoderDecoder, DecoderOnly or EncoderOnly
 _FREE = ("dropout", "compute", "init")  # how a model is trained and computed, not what it is
 
 
 class Family(abc.ABC):
     """One module of `families/` defines a subclass and `FAMILY`, an instance of it.
+
+    Methods take configurations of `config_classes` only, and may be annotated so.
 
     Attributes:
       model_types: values of `model_type` in config.json that it reads.
@@ -32,12 +34,12 @@ class Family(abc.ABC):
           UserError: if it has a setting that ours has no place for.
         """
 
-    def with_tensors(self, config: ModelConfig, source: Source) -> ModelConfig:
+    def with_tensors(self, config: Any, source: Source) -> ModelConfig:
         """`config` corrected by which tensors there are, where config.json does not say it."""
         return config
 
     @abc.abstractmethod
-    def to_hf(self, config: ModelConfig) -> dict[str, Any]:
+    def to_hf(self, config: Any) -> dict[str, Any]:
         """The whole config.json: `model_type`, `architectures`, sizes, special token ids.
 
         It need not look for what the family has no place for where `from_hf` of the result shows
@@ -45,7 +47,7 @@ class Family(abc.ABC):
         """
 
     @abc.abstractmethod
-    def table(self, config: ModelConfig) -> Table:
+    def table(self, config: Any) -> Table:
         """The tensors of the model `config`."""
 
     def express(self, config: ModelConfig) -> dict[str, Any]:

@@ -54,6 +54,11 @@ class SentencePieceVocabulary(Vocabulary):
             )
 
     @property
+    def normalizer_spec_overrides(self) -> dict[str, Any]:
+        """As given."""
+        return dict(self._overrides)
+
+    @property
     def base_size(self) -> int:
         return self._processor.get_piece_size() - self.extra_ids
 

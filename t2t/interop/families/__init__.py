@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from t2t.errors import UserError, did_you_mean
-from t2t.interop.family import Family, ModelConfig
+from t2t.interop.family import Family
+from t2t.models.definition import ModelConfig
 
 
 @functools.cache
