@@ -53,7 +53,16 @@ OPTIMISATION = (
     "t2t.training.losses:Loss",
     "t2t.training.partitioning:MeshShape",
 )
+CONVERTERS = tuple(
+    f"t2t.data.converters:{name}"
+    for name in (
+        *("EncDecFeatureConverter", "LMFeatureConverter", "PrefixLMFeatureConverter"),
+        *("PrefixSuffixLMFeatureConverter", "DecoderFeatureConverter", "EncoderFeatureConverter"),
+        "BlankInfillingFeatureConverter",
+    )
+)
 RUN = (
+    *CONVERTERS,
     "t2t.training.checkpoints:CheckpointPolicy",
     "t2t.evaluation.evaluator:EvalPolicy",
     "t2t.training.loop:train",

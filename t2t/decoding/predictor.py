@@ -34,6 +34,7 @@ class Predictor:
                 f"max_decode_length and batch_size must be at least 1, got {max_decode_length} "
                 f"and {batch_size}."
             )
+        self._pad_id = model.config.tokens.pad or 0
         self._params, self._inputs, self._targets = params, inputs, targets
         self._batch_size = batch_size
         self._generate = jax.jit(lambda p, x: greedy(model.bind(p), x, max_decode_length))
@@ -53,7 +54,7 @@ class Predictor:
             members = order[start : start + self._batch_size]
             length = _length_class(max(len(encoded[i]) for i in members))
             rows = _length_class(len(members), least=1) if len(order) <= self._batch_size else None
-            batch = np.zeros((rows or self._batch_size, length), np.int32)
+            batch = np.full((rows or self._batch_size, length), self._pad_id, np.int32)
             for row, i in enumerate(members):
                 batch[row, : len(encoded[i])] = encoded[i]
             outputs = jax.device_get(self._generate(self._params, batch))

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from t2t.data.converters import FeatureConverter
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.features import SequenceLength
 from t2t.data.metric_kinds import MetricKind, metric_kind
@@ -23,6 +24,8 @@ from t2t.evaluation.baselines import unigram_loss
 from t2t.evaluation.confidence import Interval, bootstrap_interval
 from t2t.evaluation.task_metrics import Outputs, task_metrics
 from t2t.models.definition import Model, Params
+from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.training.feature_converter import default_converter
 from t2t.training.partitioning import batch_sharding, check_batch_size, replicated
 from t2t.training.step import make_eval_step
 
@@ -74,6 +77,8 @@ class TaskResult:
 class Evaluator:
     """Evaluates parameters on fixed sets of examples. Compiles once per task and kind of work.
 
+    Encoder-decoders are asked for predictions, too; the others for loss and token accuracy alone.
+
     On several processes every one reads all examples; the devices share the computation.
     """
 
@@ -85,6 +90,7 @@ class Evaluator:
         sequence_length: SequenceLength,
         policy: EvalPolicy,
         seed: int = 0,
+        converter: FeatureConverter | None = None,
     ):
         """Raises UserError if no task has the split, or the mesh does not divide the batch size.
 
@@ -93,17 +99,25 @@ class Evaluator:
         check_batch_size(policy.batch_size, mesh)
         self._model, self._mesh, self._policy, self._seed = model, mesh, policy, seed
         tasks = leaf_tasks(task_or_mixture)
+        converter = converter or default_converter(model.config, task_or_mixture, pack=False)
+        unpacked = dataclasses.replace(converter, pack=False)
         self._sets = {
-            task.name: _set(task, policy.split, sequence_length, policy.num_examples, seed)
+            task.name: _set(
+                task, policy.split, sequence_length, policy.num_examples, seed, unpacked
+            )
             for task in tasks
             if policy.split in task.splits
         }
         self._train_sets = {
-            task.name: _set(task, "train", sequence_length, 4096, seed)
+            task.name: _set(task, "train", sequence_length, 4096, seed, unpacked)
             for task in tasks
             if "train" in task.splits
         }
-        self._kinds = {name: _metric_kinds(s.task) for name, s in self._sets.items()}
+        generates = isinstance(model.config, EncoderDecoder)
+        self._kinds = {
+            name: _metric_kinds(s.task) - (set() if generates else {"predict"})
+            for name, s in self._sets.items()
+        }
         if not self._sets:
             raise UserError(
                 f"No task of '{task_or_mixture.name}' has a split '{policy.split}' to evaluate: "
@@ -112,7 +126,7 @@ class Evaluator:
                 "one of another with SplitDataSource."
             )
         self._score = make_eval_step(model, mesh)
-        length = policy.max_decode_length or sequence_length["targets"]
+        length = policy.max_decode_length or sequence_length.get("targets", 1)
         self._generate = jax.jit(
             lambda params, tokens: greedy(model.bind(params), tokens, length),
             out_shardings=replicated(mesh),
@@ -253,9 +267,14 @@ def _metric_kinds(task: Task) -> frozenset[MetricKind]:
 
 
 def _set(
-    task: Task, split: str, lengths: SequenceLength, num_examples: int | None, seed: int
+    task: Task,
+    split: str,
+    lengths: SequenceLength,
+    num_examples: int | None,
+    seed: int,
+    converter: FeatureConverter,
 ) -> EvaluationSet:
-    return EvaluationSet(task, split, lengths, num_examples, seed)
+    return EvaluationSet(task, split, lengths, num_examples, seed, converter)
 
 
 def write_predictions(results: Mapping[str, TaskResult], folder: Path, step: int) -> None:

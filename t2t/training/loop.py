@@ -11,7 +11,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from t2t.data.converters import Batch, EncDecFeatureConverter
+from t2t.data.converters import Batch, FeatureConverter
 from t2t.data.features import SequenceLength
 from t2t.data.pipeline import BatchIterator, TrainPipeline
 from t2t.data.prefetching import prefetch
@@ -29,6 +29,7 @@ from t2t.models.definition import Model, ModelConfig
 from t2t.reporting.parameters import parameter_table
 from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
+from t2t.training.feature_converter import default_converter
 from t2t.training.interruption import Interruption, Stopped
 from t2t.training.logging import MetricsLog, NoLog
 from t2t.training.losses import Loss
@@ -52,6 +53,7 @@ def train(
     total_steps: int,
     loss: Loss = Loss(),  # noqa: B008 (frozen)
     pack: bool = True,
+    converter: FeatureConverter | None = None,
     data_workers: int = 0,
     microbatches: int = 1,
     seed: int = 0,
@@ -75,6 +77,7 @@ def train(
       total_steps: updates in all.
       loss: label smoothing and z-loss.
       pack: several examples per row.
+      converter: what to make of examples, instead of what the architecture suggests.
       data_workers: processes per host that build batches; 0 for a thread.
       microbatches: parts of the batch whose gradients are accumulated one after the other.
       seed: of initialisation, data order and dropout.
@@ -111,14 +114,14 @@ def train(
         sequence_length,
         batch_size,
         seed=seed,
-        converter=EncDecFeatureConverter(pack=pack),
+        converter=converter or default_converter(model, task_or_mixture, pack),
         host_index=jax.process_index(),
         host_count=jax.process_count(),
     )
     if data_workers:
         check_workers(pipeline, data_workers)
     evaluator = Evaluator(
-        definition, device_mesh, task_or_mixture, sequence_length, evaluation, seed
+        definition, device_mesh, task_or_mixture, sequence_length, evaluation, seed, converter
     )
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
     source = _checked_source(init_from, model)

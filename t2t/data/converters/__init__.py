@@ -11,6 +11,7 @@ from t2t.data.converters.base import (
     TokenExample,
     make_autoregressive_inputs,
 )
+from t2t.data.converters.blank_infilling import BlankInfillingFeatureConverter
 from t2t.data.converters.decoder import (
     DecoderFeatureConverter,
     LMFeatureConverter,
@@ -30,6 +31,7 @@ from t2t.data.converters.passthrough import (
 
 __all__ = [
     "Batch",
+    "BlankInfillingFeatureConverter",
     "DecoderFeatureConverter",
     "EncDecFeatureConverter",
     "EncoderFeatureConverter",

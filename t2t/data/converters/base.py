@@ -25,6 +25,7 @@ class FeatureConverter(abc.ABC):
       apply_length_check: raise on sequences longer than their length instead of cutting them.
       passthrough_features: further features to pad to their own length and to pass on under their
         own name; not with packing.
+      pad_id: fills up rows of tokens; 0 in the vocabularies of T5.
       task_features: what every example must have.
       loss_side: "decoder" or "encoder", the prefix of the loss weights and their segment ids.
     """
@@ -32,6 +33,7 @@ class FeatureConverter(abc.ABC):
     pack: bool = True
     apply_length_check: bool = True
     passthrough_features: tuple[str, ...] = ()
+    pad_id: int = 0
 
     task_features: ClassVar[tuple[str, ...]]
     loss_side: ClassVar[str]
@@ -125,7 +127,7 @@ class FeatureConverter(abc.ABC):
         """Int32 `[rows, length]` tokens of one feature, and how they lie."""
         arrays = self.sequences(name, examples, length)
         layout = self.layout(name, sizes_of(arrays), counts, length)
-        return layout.place(concatenate(arrays)), layout
+        return layout.place(concatenate(arrays), self.pad_id), layout
 
     def passed_through(
         self, examples: Sequence[TokenExample], counts: np.ndarray, lengths: SequenceLength

@@ -47,10 +47,12 @@ class LMFeatureConverter(AlignedFeatureConverter):
         tokens, padded = sizes.sum(0), sizes.sum(0)
         if len(parts) > 1:  # without anything behind the prefix, one pad stands for it
             padded = tokens + (tokens == sizes[0])
-            parts.append([np.zeros(pad, np.int32) for pad in (padded - tokens).tolist()])
+            parts.append(
+                [np.full(pad, self.pad_id, np.int32) for pad in (padded - tokens).tolist()]
+            )
         flat = concatenate([array for arrays in zip(*parts, strict=True) for array in arrays])
         layout = self.layout(" + ".join(self.task_features), padded, counts, width)
-        targets = layout.place(flat)
+        targets = layout.place(flat, self.pad_id)
         batch = {"decoder_target_tokens": targets}
         batch |= self.align(examples, tokens, layout, self.loss_weights(flat, sizes, layout))
         batch |= {name: layout.place(x) for name, x in self.marks(flat, sizes, layout).items()}
@@ -62,7 +64,7 @@ class LMFeatureConverter(AlignedFeatureConverter):
 
     def loss_weights(self, flat: np.ndarray, sizes: np.ndarray, layout: RowLayout) -> np.ndarray:
         """Flat weights of flat tokens from `[task_features, examples]` sizes."""
-        return flat != 0
+        return flat != self.pad_id
 
     def marks(
         self, flat: np.ndarray, sizes: np.ndarray, layout: RowLayout
@@ -87,7 +89,7 @@ class PrefixLMFeatureConverter(LMFeatureConverter):
     task_features: ClassVar[tuple[str, ...]] = ("inputs", "targets")
 
     def loss_weights(self, flat: np.ndarray, sizes: np.ndarray, layout: RowLayout) -> np.ndarray:
-        weights = flat != 0
+        weights = flat != self.pad_id
         if self.loss_on_targets_only:
             weights &= layout.flat_positions >= layout.per_token(sizes[0])
         return weights
@@ -114,7 +116,7 @@ class PrefixSuffixLMFeatureConverter(PrefixLMFeatureConverter):
     ) -> dict[str, np.ndarray]:
         inputs, targets, suffixes = sizes
         begins = layout.per_token(inputs + np.where(suffixes > 0, targets, 0))
-        weights = (layout.flat_positions >= begins) & (flat != 0)
+        weights = (layout.flat_positions >= begins) & (flat != self.pad_id)
         return super().marks(flat, sizes, layout) | {"target_suffix_weights": weights}
 
 

@@ -61,8 +61,8 @@ class EncoderFeatureConverter(AlignedFeatureConverter):
         flat = concatenate(inputs)
         weights = flat == self._mask_id(examples)
         batch = {
-            "encoder_input_tokens": layout.place(flat),
-            "encoder_target_tokens": layout.place(concatenate(targets)),
+            f"{self.loss_side}_input_tokens": layout.place(flat, self.pad_id),
+            f"{self.loss_side}_target_tokens": layout.place(concatenate(targets), self.pad_id),
         }
         batch |= self.align(examples, sizes, layout, weights)
         return batch | self.passed_through(examples, counts, lengths)

@@ -40,7 +40,7 @@ class EncDecFeatureConverter(FeatureConverter):
         batch = {
             "encoder_input_tokens": inputs,
             "decoder_target_tokens": targets,
-            "decoder_loss_weights": (targets != 0).astype(np.int32),
+            "decoder_loss_weights": (targets != self.pad_id).astype(np.int32),
         }
         segment_ids = None
         if self.pack:

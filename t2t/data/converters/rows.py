@@ -51,9 +51,9 @@ class RowLayout:
         """Flat int32 values from `[examples]` values."""
         return np.repeat(values.astype(np.int32), self.lengths)
 
-    def place(self, flat: np.ndarray) -> np.ndarray:
-        """Int32 `[rows, width]` from flat values; 0 elsewhere."""
-        placed = np.zeros(self._occupied.shape, np.int32)
+    def place(self, flat: np.ndarray, fill: int = 0) -> np.ndarray:
+        """Int32 `[rows, width]` from flat values; `fill` elsewhere."""
+        placed = np.full(self._occupied.shape, fill, np.int32)
         placed[self._occupied] = flat if self._kept is None else flat[self._kept]
         return placed
 
