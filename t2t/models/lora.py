@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from t2t.errors import UserError
-from t2t.models.definition import Model, Params
+from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.parameter_paths import flatten, matching, unflatten
 
 ADAPTERS = ".*/lora_[ab]"
@@ -110,6 +110,9 @@ class LoRAModel(Model):
     def bind(self, params: Params) -> Any:
         return self._base.bind(self.lora.merge(params))
 
+    def project(self, head_params: Params, hidden: jax.Array) -> jax.Array:
+        return self._base.project(self.lora.merge(head_params), hidden)
+
     @functools.cached_property
     def abstract_params(self) -> Params:
         return jax.eval_shape(self.lora.add, self._abstract, jax.random.key(0))
@@ -125,6 +128,11 @@ class LoRAModel(Model):
     @property
     def _abstract(self) -> Params:
         return self._base.abstract_params
+
+
+def make_model(config: ModelConfig, lora: LoRA | None = None) -> Model:
+    """The model, with adapters if asked for."""
+    return Model(config) if lora is None else LoRAModel(config, lora)
 
 
 def _beside(kernel: str) -> tuple[str, str]:
