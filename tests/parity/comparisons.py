@@ -19,6 +19,7 @@ import torch
 
 from t2t.interop.folders import open_folder
 from t2t.interop.hugging_face import load_hf, save_hf
+from tests.interop.computing import output_of
 from tests.parity.harness import (
     actual,
     deviation,
@@ -30,7 +31,6 @@ from tests.parity.harness import (
     target_loss,
     theirs,
 )
-from tests.parity.harness import ours as computed
 
 TOLERANCE = 1e-4
 
@@ -68,7 +68,7 @@ class ParityTests:
             name: np.pad(array, ((0, 0), (0, 5)), constant_values=fill[name.split("_")[-1]])
             for name, array in batch.items()
         }
-        output = np.asarray(computed(case, imported(case).params, wider))
+        output = np.asarray(output_of(*imported(case)[:2], wider))
         wanted = actual(case)[0]
         output = output[tuple(slice(size) for size in wanted.shape)]
         mask = real(wanted.shape, batch)
@@ -89,7 +89,7 @@ class ParityTests:
                 positions = np.broadcast_to(np.arange(shape[1], dtype=np.int32), shape)
                 packed[f"{name}_segment_ids"] = segments.reshape(1, -1)
                 packed[f"{name}_positions"] = positions.reshape(1, -1)
-        output = np.asarray(computed(case, imported(case).params, packed))
+        output = np.asarray(output_of(*imported(case)[:2], packed))
         wanted = actual(case)[0]
         mask = real(wanted.shape, batch)
         output = output.reshape(wanted.shape)

@@ -1,58 +1,55 @@
-"""Writes what PyTorch's T5 computes to tests/frozen/*.npz, for tests that run without PyTorch.
+"""Writes what PyTorch computes to tests/frozen/hugging_face, for tests that run without PyTorch.
 
-By hand, from the root of the repository, with the `parity` extra installed:
+For every case in a list `FROZEN` of a tests/parity/test_*_parity.py. By hand, from the root of the
+repository, with the `parity` extra installed; with names of cases, those only:
 
-    python -m tests.parity.freeze
+    python -m tests.parity.freeze [CASE ...]
 
-Each file holds, for a tiny T5 with random weights, its parameters in our layout ("params/" and
-their path), a padded batch longer than the largest relative distance ("batch/"), the float32
-logits, and a few gradients of the cross-entropy summed over target tokens ("gradients/").
+A file holds, for a tiny model with random weights: its config.json, its tensors by their names
+("theirs/..."), a padded batch ("batch/..."), the output, weights that make a scalar of it, and some
+gradients of that scalar by our paths ("gradients/...").
 """
 
-import dataclasses
-import json
+import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from tests.parity import hf_t5
+from t2t.interop.folders import open_folder
+from tests.parity.harness import Case, expected, random_batch, saved, weighting
 
-FROZEN = Path(__file__).parents[1] / "frozen"
-LENGTHS = (140, 135)
-GRADIENTS = (
-    "token_embedder/embedding",
-    "encoder/relpos_bias/rel_embedding",
-    "decoder/relpos_bias/rel_embedding",
-    "decoder/layers/encoder_decoder_attention/query/kernel",
-    "encoder/layers/pre_mlp_layer_norm/scale",
-)
+FROZEN = Path(__file__).parents[1] / "frozen" / "hugging_face"
+GRADIENTS = 6
 
 
-def flatten(tree: dict, prefix: str) -> dict[str, np.ndarray]:
-    """Nested dict -> {"prefix/name/name": array}."""
-    if not isinstance(tree, dict):
-        return {prefix: tree}
-    flat = [flatten(value, f"{prefix}/{name}") for name, value in tree.items()]
-    return {name: array for part in flat for name, array in part.items()}
+def freeze(case: Case) -> Path:
+    """Writes one file."""
+    folder = saved(case)[1]
+    source, batch = open_folder(folder), random_batch(case)
+    output, _, gradients = expected(case)
+    some = sorted(gradients)[:: -(-len(gradients) // GRADIENTS)]
+    path = FROZEN / f"{case}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        path,
+        config=(folder / "config.json").read_text(encoding="utf-8"),
+        output=output,
+        weights=weighting(output.shape, batch),
+        **{f"theirs/{name}": source.read(name) for name in source.tensors},
+        **{f"batch/{name}": array for name, array in batch.items()},
+        **{f"gradients/{name}": gradients[name] for name in some},
+    )
+    return path
 
 
-def main() -> None:
-    for name, config in {"t5_1_0": hf_t5.V1_0, "t5_1_1": hf_t5.V1_1}.items():
-        model = hf_t5.random_model(config, seed=0)
-        batch = hf_t5.random_batch(config, 1, LENGTHS)
-        logits, gradients = hf_t5.logits_and_gradients(model, config, batch)
-        gradients = flatten(gradients, "gradients")
-        path = FROZEN / f"{name}.npz"
-        np.savez_compressed(
-            path,
-            config=json.dumps(dataclasses.asdict(config)),
-            logits=logits,
-            **flatten(hf_t5.params_of(model, config), "params"),
-            **flatten(batch, "batch"),
-            **{f"gradients/{name}": gradients[f"gradients/{name}"] for name in GRADIENTS},
-        )
-        print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+def main(names: list[str]) -> None:
+    for module in sorted(path.stem for path in Path(__file__).parent.glob("test_*_parity.py")):
+        for case in getattr(importlib.import_module(f"tests.parity.{module}"), "FROZEN", ()):
+            if not names or case.name in names:
+                path = freeze(case)
+                print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import torch
 import transformers
@@ -23,6 +22,7 @@ from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
 from t2t.interop.trees import flatten
 from t2t.models.definition import Model
+from tests.interop.computing import output_and_gradients
 
 _folders = tempfile.TemporaryDirectory(prefix="t2t-parity-")
 
@@ -152,15 +152,6 @@ def theirs(model: Any, case: Case, batch: dict[str, np.ndarray]) -> torch.Tensor
     return output.logits if "logits" in output else output.last_hidden_state
 
 
-def ours(case: Case, params: Any, batch: dict[str, np.ndarray]) -> jax.Array:
-    """Our output for the batch, that which `theirs` gives."""
-    module = Model(imported(case).config).bind(params)
-    if side(case) != "encoder":
-        return module(batch)
-    heads = imported(case).config.heads
-    return module.outputs(batch, heads[0].name) if heads else module.hidden(batch)
-
-
 def target_loss(logits: Any, batch: dict[str, np.ndarray], log_softmax: Callable) -> Any:
     """Cross-entropy summed over real tokens, of PyTorch's or JAX's logits."""
     name = "decoder" if "decoder_target_tokens" in batch else "encoder"
@@ -217,12 +208,8 @@ def actual(case: Case) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Our output and gradients for the same."""
     batch = random_batch(case)
     weights = weighting(expected(case)[0].shape, batch)
-
-    def scalar(params):
-        output = ours(case, params, batch)
-        return (output * weights).sum(), output
-
-    gradients, output = jax.jit(jax.grad(scalar, has_aux=True))(imported(case).params)
+    config, params, _ = imported(case)
+    output, gradients = output_and_gradients(config, params, batch, weights)
     return np.asarray(output), {p: np.asarray(g) for p, g in flatten(gradients).items()}
 
 
