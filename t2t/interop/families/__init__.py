@@ -15,7 +15,8 @@ from t2t.models.definition import ModelConfig
 def all_families() -> dict[str, Family]:
     """Every family, by name of its module."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return {name: importlib.import_module(f"{__name__}.{name}").FAMILY for name in names}
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    return {name: m.FAMILY for name, m in modules.items() if hasattr(m, "FAMILY")}
 
 
 def family_of(config: Mapping[str, Any], where: str) -> Family:
