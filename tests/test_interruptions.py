@@ -11,8 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from t2t.models.config import T5Config
 from t2t.models.definition import Model
+from t2t.models.presets import t5
 from t2t.training.checkpoints import Checkpoints
 
 TASK = """
@@ -24,7 +24,7 @@ t2t.TaskRegistry.add("echo", source=t2t.FunctionDataSource(pairs, splits=["train
     preprocessors=[t2t.text_to_text("say {w}", "{w}")],
     output_features={"inputs": text, "targets": text}, metric_fns=[t2t.exact_match])
 """
-MODEL = T5Config(
+MODEL = t5(
     vocab_size=384,
     d_model=32,
     d_ff=32,

@@ -5,12 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t2t.decoding.greedy import EOS_ID, START_ID, greedy
-from t2t.models.config import T5Config
+from t2t.decoding.greedy import greedy
+from t2t.models.config import SpecialTokens
 from t2t.models.definition import Model
+from t2t.models.presets import t5
 
 MODEL = Model(
-    T5Config(
+    t5(
         vocab_size=24,
         d_model=16,
         d_ff=16,
@@ -18,17 +19,18 @@ MODEL = Model(
         head_dim=8,
         num_encoder_layers=1,
         num_decoder_layers=2,
-        relative_attention_num_buckets=8,
-        relative_attention_max_distance=10,
+        num_buckets=8,
+        max_distance=10,
     )
 )
 MAX_LENGTH = 12
+START_ID, EOS_ID = MODEL.config.tokens.start, MODEL.config.tokens.eos
 
 
 @functools.cache
 def params():
     """Random, and fond of ending: some rows do, after some steps, and some do not."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(2)
     drawn = jax.tree.map(
         lambda leaf: (
             rng.normal(size=leaf.shape).astype(np.float32) * leaf.shape[-2] ** -0.5
@@ -37,7 +39,7 @@ def params():
         ),
         MODEL.abstract_params,
     )
-    drawn["logits_dense"]["kernel"][:, EOS_ID] *= 1.3
+    drawn["lm_head"]["kernel"][:, EOS_ID] *= 1.3
     return drawn
 
 
@@ -133,15 +135,17 @@ class Countdown:
     def __init__(self):
         self.positions = []
 
-    def encode(self, tokens):
-        return tokens
+    special_tokens = SpecialTokens()
+
+    def encode(self, batch):
+        return batch["encoder_input_tokens"]
 
     def init_cache(self, encoded, max_length):
         return jnp.zeros(())
 
-    def decode_step(self, tokens, encoder_tokens, cache, position):
+    def decode_step(self, tokens, batch, cache, position):
         jax.debug.callback(self.positions.append, position)
-        said = jnp.where(position >= encoder_tokens[:, 0] - 1, EOS_ID, 9)
+        said = jnp.where(position >= batch["encoder_input_tokens"][:, 0] - 1, EOS_ID, 9)
         return jax.nn.one_hot(said, 10), cache
 
 

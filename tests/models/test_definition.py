@@ -5,19 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t2t.models.config import T5Config
 from t2t.models.definition import Model
+from t2t.models.presets import t5
 
-V1_1 = T5Config(
-    vocab_size=24,
-    d_model=8,
-    d_ff=12,
-    num_heads=2,
-    head_dim=4,
-    num_encoder_layers=2,
-    num_decoder_layers=1,
-)
-V1_0 = dataclasses.replace(V1_1, mlp_activations=("relu",), tie_embeddings=True)
+SIZES_OF_T5 = {
+    "vocab_size": 24,
+    "d_model": 8,
+    "d_ff": 12,
+    "num_heads": 2,
+    "head_dim": 4,
+    "num_encoder_layers": 2,
+    "num_decoder_layers": 1,
+}
+V1_1 = t5(**SIZES_OF_T5)
+V1_0 = t5(**SIZES_OF_T5, activations=("relu",), tied=True)
 CONFIGS = {"1.0": V1_0, "1.1": V1_1}
 
 

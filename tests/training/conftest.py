@@ -10,11 +10,11 @@ from t2t.data.sources import InMemoryDataSource
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.evaluation.evaluator import EvalPolicy
 from t2t.evaluation.metrics import exact_match
-from t2t.models.config import T5Config
+from t2t.models.presets import t5
 from t2t.training import optimizers, schedules
 from t2t.training.checkpoints import CheckpointPolicy
 
-TINY = T5Config(
+TINY = t5(
     vocab_size=384,
     d_model=16,
     d_ff=32,

@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from t2t.models.config import T5Config
 from t2t.models.definition import Model
+from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.presets import t5
 from t2t.training.flops import forward_flops, train_flops
 
 
-def _config(**changes) -> T5Config:
+def _config(**changes) -> EncoderDecoder:
     small = {
         "vocab_size": 512,
         "d_model": 256,
@@ -19,7 +20,7 @@ def _config(**changes) -> T5Config:
         "num_encoder_layers": 1,
         "num_decoder_layers": 1,
     }
-    return T5Config(**(small | changes))
+    return t5(**(small | changes))
 
 
 def test_equals_a_hand_formula():
@@ -32,7 +33,7 @@ def test_equals_a_hand_formula():
         head_dim=3,
         num_encoder_layers=2,
         num_decoder_layers=3,
-        mlp_activations=("relu",),
+        activations=("relu",),
     )
     encoder = 2 * (4 * 7 * 4 * 6 + 2 * 7 * 7 * 6 + 2 * 7 * 4 * 5)
     decoder_self = 4 * 2 * 4 * 6 + 2 * 2 * 2 * 6
@@ -47,14 +48,14 @@ def test_a_step_is_three_forward_passes_per_row():
     assert train_flops(config, 32, 16, batch_size=5) == 15 * forward_flops(config, 32, 16)
 
 
-@pytest.mark.parametrize("activations", [("relu",), ("gelu", "linear")])
+@pytest.mark.parametrize("activations", [("relu",), ("gelu_tanh", "linear")])
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("lengths", [(64, 64), (128, 32)])
 def test_equals_the_compiler_for_one_layer(activations, tied, lengths):
     # One layer, for the compiler counts the body of a scan once. It also counts element-wise
     # operations, so the matrices are large enough to drown them.
     inputs, targets = lengths
-    config = _config(mlp_activations=activations, tie_embeddings=tied)
+    config = _config(activations=activations, tied=tied)
     model = Model(config)
     batch = {
         "encoder_input_tokens": jax.ShapeDtypeStruct((2, inputs), jnp.int32),

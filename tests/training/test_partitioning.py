@@ -6,8 +6,8 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from t2t.errors import UserError
-from t2t.models.config import T5Config
 from t2t.models.definition import Model
+from t2t.models.presets import t5
 from t2t.training.optimizers import adafactor, adamw
 from t2t.training.partitioning import (
     MeshShape,
@@ -119,7 +119,7 @@ def test_shapes_and_axes_must_correspond():
 
 
 MODEL = Model(
-    T5Config(
+    t5(
         vocab_size=24,
         d_model=8,
         d_ff=12,
@@ -142,14 +142,14 @@ def test_parameters_of_a_model_are_split():
     found = specs(param_shardings(MODEL.abstract_params, MODEL.logical_axes, SPLIT.mesh()))
     expected = {
         "token_embedder/embedding": PartitionSpec("tensor", "fsdp"),
-        "logits_dense/kernel": PartitionSpec("fsdp", "tensor"),
-        "encoder/relpos_bias/rel_embedding": PartitionSpec(None, None),
+        "lm_head/kernel": PartitionSpec("fsdp", "tensor"),
+        "encoder/positions/rel_embedding": PartitionSpec(None, None),
         "encoder/final_norm/scale": PartitionSpec(None),
-        "encoder/layers/attention/query/kernel": PartitionSpec(None, "fsdp", "tensor"),
-        "encoder/layers/attention/out/kernel": PartitionSpec(None, "tensor", "fsdp"),
+        "encoder/layers/self_attention/query/kernel": PartitionSpec(None, "fsdp", "tensor"),
+        "encoder/layers/self_attention/out/kernel": PartitionSpec(None, "tensor", "fsdp"),
         "decoder/layers/mlp/wi_0/kernel": PartitionSpec(None, "fsdp", "tensor"),
         "decoder/layers/mlp/wo/kernel": PartitionSpec(None, "tensor", "fsdp"),
-        "decoder/layers/pre_mlp_layer_norm/scale": PartitionSpec(None, None),
+        "decoder/layers/mlp_norm/scale": PartitionSpec(None, None),
     }
     assert {name: found[name] for name in expected} == expected
 
@@ -194,7 +194,7 @@ def test_adam_moments_are_split_like_their_parameter():
             ((3, 12), PartitionSpec(None, "tensor")),
         ),
         (
-            "['encoder']['layers']['attention']['out']['kernel']",
+            "['encoder']['layers']['self_attention']['out']['kernel']",
             ((3, 20), PartitionSpec(None, "tensor")),
             ((3, 8), PartitionSpec(None, "fsdp")),
         ),

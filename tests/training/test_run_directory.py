@@ -3,9 +3,15 @@ import dataclasses
 import pytest
 
 from t2t.errors import UserError
+from t2t.models.config import Compute, Dropout
+from t2t.models.decoder_only import DecoderOnly
+from t2t.models.feed_forward import FeedForward
+from t2t.models.heads import LMHead
+from t2t.models.initializers import NormalInit
 from t2t.training.run_directory import RunDirectory
 from tests.training.conftest import TINY
 
+RELU = dataclasses.replace(TINY.encoder, feed_forward=FeedForward(32, ("relu",)))
 VOCABULARIES = {"inputs": "bytes+100", "targets": "bytes+100"}
 
 
@@ -23,20 +29,35 @@ def test_the_same_model_is_welcome(run):
 
 
 def test_how_it_computes_may_change(run):
-    run.check_identity(dataclasses.replace(TINY, dtype="bfloat16", remat="full", dropout_rate=0.1))
+    compute = Compute(dtype="bfloat16", remat="full")
+    run.check_identity(
+        dataclasses.replace(TINY, compute=compute, dropout=Dropout(0.1), init=NormalInit())
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "vocabularies", "message"),
     [
-        ({"d_model": 32, "d_ff": 8}, VOCABULARIES, "d_model is 16 there and 32 now; d_ff is 32"),
-        ({"mlp_activations": ("relu",)}, VOCABULARIES, r"\['gelu', 'linear'\] there"),
-        ({}, VOCABULARIES | {"targets": "bytes+9"}, "targets vocabulary is 'bytes.100' there"),
+        (
+            {"vocab_size": 400, "share_embeddings": False},
+            VOCABULARIES,
+            r"model\.vocab_size is 384 there and 400 now; model\.share_embeddings is True there",
+        ),
+        ({"encoder": RELU}, VOCABULARIES, r"activations is \['gelu_tanh', 'linear'\] there"),
+        ({"head": LMHead(tied=True)}, VOCABULARIES, r"model\.head\.tied is False there and True"),
+        ({}, VOCABULARIES | {"targets": "bytes+9"}, "vocabularies.targets is 'bytes.100' there"),
     ],
 )
 def test_another_model_is_named_by_its_differences(run, changes, vocabularies, message):
     with pytest.raises(UserError, match=message):
         run.check_identity(dataclasses.replace(TINY, **changes), vocabularies)
+
+
+def test_another_architecture_is_refused(run):
+    with pytest.raises(
+        UserError, match=r"model\.class is 'EncoderDecoder' there and 'DecoderOnly'"
+    ):
+        run.check_identity(DecoderOnly(384, TINY.encoder))
 
 
 def test_an_empty_folder_belongs_to_nobody(tmp_path):

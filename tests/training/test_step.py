@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from t2t.data.converters import EncDecFeatureConverter
-from t2t.models.config import T5Config
+from t2t.models.config import Dropout
 from t2t.models.definition import Model
+from t2t.models.presets import t5
 from t2t.training.losses import Loss
 from t2t.training.optimizers import adafactor, sgd
 from t2t.training.partitioning import MeshShape
@@ -19,19 +20,25 @@ from t2t.training.schedules import constant_schedule
 from t2t.training.state import TrainState, init_state, state_shardings
 from t2t.training.step import make_eval_step, make_train_step
 
-CONFIG = T5Config(
-    vocab_size=32,
-    d_model=16,
-    d_ff=24,
-    num_heads=4,
-    head_dim=6,
-    num_encoder_layers=2,
-    num_decoder_layers=2,
-    relative_attention_num_buckets=8,
-    relative_attention_max_distance=16,
-)
-TIED = dataclasses.replace(CONFIG, mlp_activations=("relu",), tie_embeddings=True)
-SMALL = dataclasses.replace(CONFIG, num_encoder_layers=1, num_decoder_layers=1)
+
+def tiny(layers=2, **changes):
+    return t5(
+        vocab_size=32,
+        d_model=16,
+        d_ff=24,
+        num_heads=4,
+        head_dim=6,
+        num_encoder_layers=layers,
+        num_decoder_layers=layers,
+        num_buckets=8,
+        max_distance=16,
+        **changes,
+    )
+
+
+CONFIG = tiny()
+TIED = tiny(activations=("relu",), tied=True)
+SMALL = tiny(layers=1)
 RATE, ROWS, STEPS, TASKS = 0.3, 16, 3, 3
 ONE_DEVICE = None
 MESHES = [(8, 1, 1), (1, 8, 1), (2, 2, 2), (1, 2, 4), (4, 1, 2)]
@@ -80,7 +87,7 @@ def initial_params(config):
 
 
 def make_state(model, optimizer, mesh, step=0):
-    params = initial_params(dataclasses.replace(model.config, dropout_rate=0.0))
+    params = initial_params(dataclasses.replace(model.config, dropout=Dropout()))
     opt_state = optimizer.transformation.init(params)
     state = TrainState(jnp.array(step, jnp.int32), params, opt_state)
     # A copy: on the CPU, device_put may share memory with the arrays it is given.
@@ -181,8 +188,8 @@ def test_every_device_holds_its_shard_of_the_parameters_only(shape):
         return {shard.data.shape for shard in array.addressable_shards}
 
     assert shards(layers["mlp"]["wi_0"]["kernel"]) == {(2, 16 // fsdp, 24 // tensor)}
-    assert shards(layers["attention"]["out"]["kernel"]) == {(2, 24 // tensor, 16 // fsdp)}
-    assert shards(layers["pre_mlp_layer_norm"]["scale"]) == {(2, 16)}
+    assert shards(layers["self_attention"]["out"]["kernel"]) == {(2, 24 // tensor, 16 // fsdp)}
+    assert shards(layers["mlp_norm"]["scale"]) == {(2, 16)}
     assert shards(embedding) == {(32 // tensor, 16 // fsdp)}
     assert len(embedding.addressable_shards) == math.prod(shape)
 
@@ -321,7 +328,7 @@ def test_evaluation_reports_the_sums_of_the_training_step(shape):
 
 # Dropout.
 
-DROPPING = dataclasses.replace(SMALL, dropout_rate=0.2)
+DROPPING = tiny(layers=1, dropout_rate=0.2)
 
 
 @functools.cache
