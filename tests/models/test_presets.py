@@ -60,3 +60,65 @@ def test_fine_tunes_with_dropout_and_in_half_precision(name):
     model = load(name, run="finetune")
     assert model.dropout.residual == model.dropout.attention == 0.1
     assert model.compute.dtype == "bfloat16"
+
+
+# Preset, bindings, and the two settings that the message names.
+IMPOSSIBLE = {
+    "heads in unequal groups": (
+        "llama_3_8b",
+        ["NUM_KV_HEADS = 5"],
+        r"Attention.num_heads = 32 .*Attention.num_kv_heads = 5",
+    ),
+    "half a pair turns": (
+        "glm_4_9b",
+        ["RoPE.fraction = 0.25", "HEAD_DIM = 12"],
+        r"RoPE.fraction = 0.25 .*Attention.head_dim = 12",
+    ),
+    "layers in unequal groups": (
+        "albert_base",
+        ["Stack.num_groups = 5"],
+        r"Stack.num_layers = 12 .*Stack.num_groups = 5",
+    ),
+    "one table for two widths": (
+        "t5gemma_9b_2b",
+        ["EncoderDecoder.share_embeddings = True"],
+        r"share_embeddings .*Stack.d_model .*3584 .*2304",
+    ),
+    "tied to narrower embeddings": (
+        "albert_base",
+        ["HeadTransform.size = None"],
+        r"LMHead.tied .*size 128 \(Embedding.size\).* 768 \(Stack.d_model",
+    ),
+    "a decoder alone that attends to an encoder": (
+        "gpt2_small",
+        ["Stack.cross_attention = @Attention()"],
+        r"DecoderOnly.decoder has cross-attention",
+    ),
+    "a decoder that does not attend to its encoder": (
+        "bart_base",
+        ["decoder/Stack.cross_attention = None"],
+        r"EncoderDecoder.decoder does not attend .*Stack.cross_attention",
+    ),
+    "local layers without a window": (
+        "t5gemma_s_s",
+        ["Stack.window = None"],
+        r"Stack.local_layers .*Stack.window is None",
+    ),
+    "one set of parameters for two depths": (
+        "byt5_small",
+        ["EncoderDecoder.share_stacks = True"],
+        r"share_stacks .*Stack.num_layers .*12 .*4",
+    ),
+    "buckets beyond the greatest distance": (
+        "t5_1_1_small",
+        ["RelativeBias.num_buckets = 256"],
+        r"RelativeBias.max_distance .*128",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_impossible_combinations_name_two_settings(name):
+    preset, bindings, message = IMPOSSIBLE[name]
+    with pytest.raises(UserError, match=f"(?s){message}"):
+        _ = Model(load(preset, *bindings)).abstract_params

@@ -38,8 +38,8 @@ class RoPE(Positions):
         turning = int(head_dim * self.fraction)
         if turning < 2 or turning % 2:
             raise UserError(
-                f"RoPE turns pairs of features, but head_dim={head_dim} with "
-                f"fraction={self.fraction} leaves {turning}; make it an even number."
+                f"RoPE turns pairs of features, but RoPE.fraction = {self.fraction} of "
+                f"Attention.head_dim = {head_dim} is {turning}; make it an even number."
             )
         return Rotation(self, turning)
 
