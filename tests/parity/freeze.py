@@ -28,7 +28,8 @@ def freeze(case: Case) -> Path:
     folder = saved(case)[1]
     source, batch = open_folder(folder), random_batch(case)
     output, _, gradients = expected(case)
-    some = sorted(gradients)[:: -(-len(gradients) // GRADIENTS)]
+    known = sorted(name for name, g in gradients.items() if np.linalg.norm(g) > 1e-3)
+    some = known[:: -(-len(known) // GRADIENTS)]
     path = FROZEN / f"{case}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(

@@ -214,7 +214,10 @@ def actual(case: Case) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def deviation(given: np.ndarray, wanted: np.ndarray) -> float:
-    """Norm of the difference over the norm; 0 if both are 0."""
+    """Norm of the difference over the norm, or over 0.1 if that is larger.
+
+    Some gradients are 0 but for rounding, such as those of biases of keys.
+    """
     assert given.shape == wanted.shape
     given, wanted = np.asarray(given, np.float64), np.asarray(wanted, np.float64)
-    return np.linalg.norm(given - wanted) / max(np.linalg.norm(wanted), 1e-6)
+    return np.linalg.norm(given - wanted) / max(np.linalg.norm(wanted), 0.1)

@@ -110,4 +110,4 @@ def _check_length(spec: LearnedPositions | TwoDimensionalPositions, length: int)
 
 def _rows(table: jax.Array, indices: jax.Array) -> jax.Array:
     # NaN rather than the last row: positions of packed examples are known on the device only.
-    return table.at[indices].get(mode="fill", fill_value=jnp.nan)
+    return jnp.asarray(table).at[indices].get(mode="fill", fill_value=jnp.nan)
