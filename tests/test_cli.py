@@ -15,8 +15,8 @@ from t2t.cli import main
 SMALL = [
     "--gin.TRAIN_STEPS=16",
     "--gin.cosine_schedule.warmup_steps=2",
-    "--gin.T5Config.d_model=32",
-    "--gin.T5Config.d_ff=64",
+    "--gin.D_MODEL=32",
+    "--gin.D_FF=64",
     "--gin.EvalPolicy.every=8",
     "--gin.EvalPolicy.num_examples=24",
     "--gin.EvalPolicy.batch_size=24",

@@ -18,18 +18,19 @@ def test_files_bindings_and_macros_make_arguments():
     arguments = load("TRAIN_STEPS = 500", "train.seed = 7")
     assert arguments["total_steps"] == 500
     assert arguments["seed"] == 7
-    assert arguments["model"].d_model == 128
+    assert arguments["model"].encoder.d_model == 128
     assert float(arguments["optimizer"].learning_rate(500)) < 1e-3
 
 
 def test_later_files_and_bindings_win(tmp_path):
-    (tmp_path / "more.gin").write_text("T5Config.d_model = 64\nT5Config.num_heads = 2\n")
-    arguments = load("T5Config.num_heads = 8", files=[BASE, str(tmp_path / "more.gin")])
-    assert (arguments["model"].d_model, arguments["model"].num_heads) == (64, 8)
+    (tmp_path / "more.gin").write_text("D_MODEL = 64\nNUM_HEADS = 2\n")
+    arguments = load("NUM_HEADS = 8", files=[BASE, str(tmp_path / "more.gin")])
+    decoder = arguments["model"].decoder
+    assert (decoder.d_model, decoder.attention.num_heads) == (64, 8)
 
 
 def test_operative_config_gives_the_same_arguments(tmp_path):
-    first = load("TRAIN_STEPS = 500", "T5Config.mlp_activations = ('relu',)")
+    first = load("TRAIN_STEPS = 500", "FeedForward.activations = ('relu',)")
     text = config.operative_config()
     (tmp_path / "config.gin").write_text(text)
     again = load(files=[str(tmp_path / "config.gin")])
@@ -70,10 +71,10 @@ REFUSED = {
     ),
     "bool is no int": ({}, ["train.batch_size = True"], "it must be a whole number"),
     "object expected": ({}, ["train.mesh = 3"], "it must be a MeshShape"),
-    "tuple expected": ({}, ["T5Config.mlp_activations = 'relu'"], "it must be a tuple of a string"),
+    "tuple expected": ({}, ["FeedForward.activations = 'relu'"], "it must be a tuple of a string"),
     "dict of ints": ({}, ["train.sequence_length = {'inputs': 'x'}"], "must be a dict of a string"),
-    "not called": ({}, ["train.model = @T5Config"], "it must be a T5Config"),
-    "bad value": ({}, ["T5Config.remat = 'ful'"], "'ful' is none of.*Did you mean 'full'"),
+    "not called": ({}, ["train.model = @EncoderDecoder"], "it must be a EncoderDecoder or"),
+    "bad value": ({}, ["Compute.remat = 'ful'"], "'ful' is none of.*Did you mean 'full'"),
     "unquoted string": (
         {},
         ["MODEL_DIR = /tmp/x"],
@@ -132,6 +133,7 @@ def test_run_files_go_with_any_model(run, macro):
     files = [f"runs/{run}.gin", "models/t5_1_1_base.gin"]
     macros = ["MODEL_DIR = 'x'", "MIXTURE = 'spelling'", *macro]
     arguments = load(*macros, files=files)
-    assert (arguments["model"].d_model, arguments["model"].dtype) == (768, "bfloat16")
+    model = arguments["model"]
+    assert (model.encoder.d_model, model.compute.dtype) == (768, "bfloat16")
     with pytest.raises(UserError, match=r"train.mixture has no value"):
         load(macros[0], *macro, files=files)

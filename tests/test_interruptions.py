@@ -38,8 +38,8 @@ COMMAND = [
     *("train", "--gin_file=quickstart.gin", "--import=echo", "--gin.MIXTURE='echo'"),
     *("--gin.TRAIN_STEPS=400", "--gin.train.log_every=10", "--gin.train.batch_size=8"),
     *("--gin.CheckpointPolicy.every=50", "--gin.EvalPolicy.every=1000"),
-    *("--gin.T5Config.d_model=32", "--gin.T5Config.d_ff=32", "--gin.T5Config.head_dim=8"),
-    "--gin.T5Config.dropout_rate=0.1",
+    *("--gin.D_MODEL=32", "--gin.D_FF=32", "--gin.HEAD_DIM=8"),
+    "--gin.DROPOUT_RATE=0.1",
 ]
 
 

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = -(-(args.vocab_size + EXTRA_IDS) // ROWS_MULTIPLE) * ROWS_MULTIPLE
     print(f"{args.output}: {args.vocab_size:,} pieces, {len(model):,} bytes")
     print(f'In a task:   t2t.SentencePieceVocabulary("{args.output}", extra_ids={EXTRA_IDS})')
-    print(f"In training: --gin.T5Config.vocab_size={rows}")
+    print(f"In training: --gin.VOCAB_SIZE={rows}")
     return 0
 
 

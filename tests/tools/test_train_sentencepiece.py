@@ -53,7 +53,7 @@ def test_a_model_from_files_is_one_that_t2t_reads(tool, corpus, tmp_path, capsys
 
     printed = capsys.readouterr().out
     assert "300 pieces" in printed
-    assert "--gin.T5Config.vocab_size=512" in printed  # 400 ids, up to a multiple of 128
+    assert "--gin.VOCAB_SIZE=512" in printed  # 400 ids, up to a multiple of 128
 
 
 @pytest.mark.parametrize("byte_fallback", [False, True])
