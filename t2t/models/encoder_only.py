@@ -14,7 +14,8 @@ from t2t.models.initializers import Init, NormalInit
 from t2t.models.layers import split_key
 from t2t.models.masks import AttentionMask
 from t2t.models.shared import Shared
-from t2t.models.stack import Stack, TransformerStack
+from t2t.models.stack import Stack
+from t2t.models.transformer import TransformerStack
 
 
 @dataclasses.dataclass(frozen=True)

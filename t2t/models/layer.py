@@ -1,6 +1,6 @@
 """One layer of a transformer: attention to itself, to an encoder, feed-forward."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,7 @@ from t2t.models.layers import dropout, split_key
 from t2t.models.masks import AttentionMask, joined
 from t2t.models.positions import PositionModule
 from t2t.models.shared import Shared
-
-if TYPE_CHECKING:
-    from t2t.models.stack import Stack
+from t2t.models.stack import Stack
 
 Cache = dict[str, Any]
 """Keys and values of one layer or, with a leading axis, of all."""
@@ -55,7 +53,7 @@ class Layer(nnx.Module):
     """Residual branches `self_attention`, `cross_attention` (decoders) and `mlp`, with norms."""
 
     def __init__(
-        self, spec: "Stack", shared: Shared, *, causal: bool, memory_width: int, key: jax.Array
+        self, spec: Stack, shared: Shared, *, causal: bool, memory_width: int, key: jax.Array
     ):
         keys = jax.random.split(key, 4)
         self._spec, self._dropout, self._dtype = spec, shared.dropout, shared.dtype

@@ -1,0 +1,151 @@
+"""A stack of layers, created with a leading `layers` axis and run by `jax.lax.scan`.
+
+Compile time does not grow with depth, and the backward pass can recompute layer by layer.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from t2t.models.embedding import Places
+from t2t.models.layer import Cache, Context, Layer, Memory
+from t2t.models.layers import dropout, split_key
+from t2t.models.masks import AttentionMask
+from t2t.models.positions import NoPositions
+from t2t.models.shared import Shared
+from t2t.models.stack import Stack
+
+
+class TransformerStack(nnx.Module):
+    """Parameters and computation of `Stack`; the table of tokens is given from outside."""
+
+    def __init__(
+        self, spec: Stack, shared: Shared, *, causal: bool, key: jax.Array, memory_width: int = 0
+    ):
+        keys = jax.random.split(key, 4)
+        self._spec, self._shared, self._causal = spec, shared, causal
+        self.embedding = spec.embedding.build(spec.d_model, shared, keys[0])
+        create = nnx.vmap(
+            lambda k: Layer(spec, shared, causal=causal, memory_width=memory_width, key=k),
+            in_axes=0,
+            out_axes=0,
+            transform_metadata={nnx.PARTITION_NAME: "layers"},
+        )
+        self.layers = create(jax.random.split(keys[1], spec.num_groups or spec.num_layers))
+        own = NoPositions() if spec.positions.per_layer else spec.positions
+        self.positions = spec.build_positions(own, shared, causal, keys[2])
+        if spec.local_positions:
+            local = spec.local_positions
+            self.local_positions = spec.build_positions(local, shared, causal, keys[3])
+        if spec.final_norm:
+            self.final_norm = spec.norm.build(spec.d_model)
+
+    def __call__(
+        self,
+        vectors: jax.Array,
+        places: Places,
+        mask: AttentionMask,
+        memory: Memory | None = None,
+        key: jax.Array | None = None,
+    ) -> jax.Array:
+        """Token vectors `[batch, length, size]` -> `[batch, length, d_model]`."""
+        embed_key, layers_key, final_key = split_key(key, 3)
+        length = vectors.shape[1]
+        x = self.embedding(vectors, places, self.positions, embed_key)
+        bias = self.positions.bias(length, length, self._shared.dtype)
+        if self._shared.compute.attention == "xla":  # others work from flags and lengths
+            mask = mask.materialised(length, length)
+        context = self._context(places, mask, bias, memory)
+        keys = None if layers_key is None else jax.random.split(layers_key, self._spec.num_layers)
+        x, _ = self.scan(lambda layer, x, local, k: (layer(x, context, local, k), None), x, keys)
+        return self._finish(x, final_key)
+
+    def init_cache(self, batch: int, max_length: int, memory: Memory | None = None) -> Cache:
+        """Empty keys and values of all layers, and those of the encoder.
+
+        Arrays are `[layers, batch, length, kv heads, head_dim]`.
+        """
+        self.positions.check_length(max_length)
+        attention = self._spec.attention
+        shape = (batch, max_length, attention.kv_heads, attention.head_dim)
+        empty = jnp.zeros(shape, self._shared.dtype)
+
+        def body(layer, x, _, __):
+            cache = {"key": empty, "value": empty}
+            if memory is not None:
+                cache["cross_key"], cache["cross_value"] = layer.project_memory(memory)
+            return x, cache
+
+        return self.scan(body, jnp.zeros(()))[1]
+
+    def step(
+        self,
+        vectors: jax.Array,
+        places: Places,
+        mask: AttentionMask,
+        cache: Cache,
+        position: jax.Array,
+        memory: Memory | None = None,
+    ) -> tuple[jax.Array, Cache]:
+        """One token, vectors `[batch, 1, size]`, at `position` of the cache; returns both anew."""
+        x = self.embedding(vectors, places, self.positions, None)
+        bias = self.positions.bias_row(position, cache["key"].shape[2], self._shared.dtype)
+        context = self._context(places, mask, bias, memory)
+        x, cache = self.scan(
+            lambda layer, x, local, c: layer.step(x, context, local, c, position), x, cache
+        )
+        return self._finish(x, None), cache
+
+    def scan(self, body: Callable, x: jax.Array, per_layer: Any = None) -> tuple[jax.Array, Any]:
+        """Runs `x, out = body(layer, x, local, per_layer[i])` over the layers.
+
+        Returns `x` and all `out`, stacked.
+        """
+        graphdef, states = nnx.split(self.layers)
+        spec = self._spec
+        local = self._local()
+
+        def step(carry, inputs):
+            source, is_local, extra = inputs
+            state = jax.tree.map(lambda leaf: leaf[source], states) if spec.num_groups else source
+            return body(nnx.merge(graphdef, state), carry, is_local, extra)
+
+        if spec.num_groups:
+            runs = spec.num_layers // spec.num_groups
+            sources: Any = jnp.arange(spec.num_layers) // runs
+        else:
+            sources = states
+        step = _remat(step, self._shared.compute.remat)
+        return jax.lax.scan(step, x, (sources, local, per_layer))
+
+    def _context(self, places, mask, bias, memory) -> Context:
+        nearby = self.local_positions if self._spec.local_positions else self.positions
+        if self._spec.window is not None:
+            mask = dataclasses.replace(mask, window=self._spec.window)
+        return Context(places.positions, mask, bias, (self.positions, nearby), memory)
+
+    def _local(self) -> jax.Array | None:
+        """bool `[num_layers]`; None where all layers are alike."""
+        pattern = self._spec.local_layers
+        if all(pattern):
+            return None
+        repeats = -(-self._spec.num_layers // len(pattern))
+        return jnp.array((pattern * repeats)[: self._spec.num_layers])
+
+    def _finish(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
+        if self._spec.final_norm:
+            x = self.final_norm(x)
+        settings = self._shared.dropout
+        return dropout(x, settings.final, key, shared_over_length=settings.shared_over_length)
+
+
+def _remat(step: Callable, policy: str) -> Callable:
+    if policy == "none":
+        return step
+    saved = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+    policies = {"minimal": saved, "full": None}
+    return jax.checkpoint(step, policy=policies[policy], prevent_cse=False)
