@@ -115,7 +115,7 @@ def _check(table: Table, parts: list[Part], names: _Names, where: str) -> None:
     missing, misshapen, used = [], [], set()
     for part in parts:
         for name, shape in zip(part.names, part.their_shapes, strict=True):
-            found = names.find((name, *part.also))
+            found = names.find((name, *part.also, *part.copies))
             used.update(found)
             misshapen += _misshapen(found, shape, names)
             if not found and part.rule.absent is None:
@@ -152,8 +152,13 @@ def _listed(what: str, items: list[str]) -> str:
     return f"{len(items)} {what}: {', '.join(items[:_LISTED])}{more}."
 
 
+def _read(name: str, part: Part, names: _Names) -> np.ndarray | None:
+    itself = names.read((name, *part.also))
+    return names.read(part.copies) if itself is None else itself
+
+
 def _values(part: Part, names: _Names) -> tuple[np.ndarray | float, ...]:
-    arrays = [names.read((name, *part.also)) for name in part.names]
+    arrays = [_read(name, part, names) for name in part.names]
     present = tuple(array for array in arrays if array is not None)
     if len(present) < len(arrays):
         if present or part.rule.absent is None:

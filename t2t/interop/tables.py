@@ -38,6 +38,8 @@ class Rule:
       steps: from ours to theirs; for a stack, of one layer.
       also: other names that the tensor (only with a single `theirs`) may be found under; if a file
         has more than one of its names, they must be equal. Not written.
+      copies: names of copies of the tensor (only with a single `theirs`) that nothing depends on:
+        written, and read only where the tensor itself is missing.
       absent: what ours is filled with when they do not have it; None if they must.
     """
 
@@ -45,6 +47,7 @@ class Rule:
     theirs: str | tuple[str, ...]
     steps: tuple[Transform, ...] = ()
     also: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
     absent: float | None = None
 
     @property
@@ -72,6 +75,7 @@ class Rule:
                 layer=layer,
                 names=tuple(name.format(layer=layer) for name in self._their_names),
                 also=tuple(name.format(layer=layer) for name in self.also),
+                copies=tuple(name.format(layer=layer) for name in self.copies),
                 shapes=ours if layer is None else tuple(shape[1:] for shape in ours),
             )
 
@@ -83,7 +87,7 @@ class Part:
     Attributes:
       rule: it.
       layer: index on axis 0 of ours; None if ours is not stacked.
-      names, also: theirs, `{layer}` filled in.
+      names, also, copies: theirs, `{layer}` filled in.
       shapes: of ours, of this layer.
     """
 
@@ -91,6 +95,7 @@ class Part:
     layer: int | None
     names: tuple[str, ...]
     also: tuple[str, ...]
+    copies: tuple[str, ...]
     shapes: Shapes
 
     @property

@@ -31,6 +31,9 @@ def their_tensors(table: Table, params: Mapping[str, Any]) -> Iterator[Tensors]:
     for part in table.parts(shapes_of(params)):
         shapes = dict(zip(part.names, part.their_shapes, strict=True))
         yield Tensors(shapes, functools.partial(_compute, part, flat))
+        for name in part.copies:
+            copied = {name: part.their_shapes[0]}
+            yield Tensors(copied, functools.partial(_compute, part, flat))
     for constant in table.constants:
         shapes = {constant.theirs: constant.shape}
         yield Tensors(shapes, functools.partial(_fill, constant))
