@@ -49,6 +49,7 @@ class BartFamily(Family):
         self._check_architectures(config)
         config.must_be("tie_word_embeddings", True)
         eos = config.get("eos_token_id", 2)
+        eos = eos[0] if isinstance(eos, list) else eos
         start = config.get("decoder_start_token_id")
         decoder = self._stack(config, "decoder")
         residual = config.get("dropout", 0.1)

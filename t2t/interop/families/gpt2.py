@@ -1,14 +1,17 @@
 """GPT-2: norms before residual branches, learned positions, queries, keys and values in one."""
 
+import dataclasses
 from typing import Any
 
 from t2t.errors import UserError
 from t2t.interop import activations
 from t2t.interop.family import Family, HFConfig
+from t2t.interop.projections import is_tied, our_tokens, their_tokens
+from t2t.interop.sources import Source
 from t2t.interop.tables import Rule, Table, linear, norm
 from t2t.interop.transforms import Fuse
 from t2t.models.attention import Attention
-from t2t.models.config import Dropout, SpecialTokens
+from t2t.models.config import Dropout
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
@@ -65,11 +68,7 @@ class GPT2Family(Family):
             config["vocab_size"],
             decoder,
             head=LMHead(tied=config.get("tie_word_embeddings", True)),
-            tokens=SpecialTokens(
-                pad=config.get("pad_token_id"),
-                eos=config.get("eos_token_id", 50256),
-                bos=config.get("bos_token_id", 50256),
-            ),
+            tokens=our_tokens(config, bos=50256, eos=50256),
             init=NormalInit(config.get("initializer_range", 0.02), scaled_residual=True),
             dropout=Dropout(
                 embedding=config.get("embd_pdrop", 0.1),
@@ -77,6 +76,10 @@ class GPT2Family(Family):
                 residual=config.get("resid_pdrop", 0.1),
             ),
         )
+
+    def with_tensors(self, config: DecoderOnly, source: Source) -> DecoderOnly:
+        tied = config.head.tied and is_tied(source, "lm_head.weight", "transformer.wte.weight")
+        return dataclasses.replace(config, head=dataclasses.replace(config.head, tied=tied))
 
     def to_hf(self, config: DecoderOnly) -> dict[str, Any]:
         decoder, dropout = config.decoder, config.dropout
@@ -107,9 +110,7 @@ class GPT2Family(Family):
             "embd_pdrop": dropout.embedding,
             "attn_pdrop": dropout.attention,
             "resid_pdrop": dropout.residual,
-            "pad_token_id": config.tokens.pad,
-            "bos_token_id": config.tokens.bos,
-            "eos_token_id": config.tokens.eos,
+            **their_tokens(config.tokens),
         }
 
     def table(self, config: DecoderOnly) -> Table:
