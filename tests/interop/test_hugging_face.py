@@ -76,7 +76,7 @@ def test_bad_arguments(params, tmp_path, arguments, message):
 def test_what_no_family_has(params, tmp_path):
     encoder = dataclasses.replace(CONFIG.encoder, norm=LayerNorm())
     config = dataclasses.replace(CONFIG, encoder=encoder)
-    with pytest.raises(UserError, match=r"No model of Hugging Face is this EncoderDecoder\. .*t5:"):
+    with pytest.raises(UserError, match=r"No family of Hugging Face has all of this Enc.*\. .*t5:"):
         save_hf(config, params, tmp_path / "model")
 
 

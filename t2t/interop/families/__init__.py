@@ -43,12 +43,12 @@ def express(config: ModelConfig) -> tuple[Family, dict[str, Any]]:
     Raises:
       UserError: if there is none, with what each one lacks.
     """
+    kind = type(config).__name__
     reasons = []
     for name, family in all_families().items():
-        try:
-            return family, family.express(config)
-        except UserError as error:
-            reasons.append(f"{name}: {error}")
-    raise UserError(
-        f"No model of Hugging Face is this {type(config).__name__}. {'; '.join(reasons)}."
-    )
+        if kind in family.config_classes:
+            try:
+                return family, family.express(config)
+            except UserError as error:
+                reasons.append(f"{name}: {error}")
+    raise UserError(f"No family of Hugging Face has all of this {kind}. {'; '.join(reasons)}.")
