@@ -41,6 +41,7 @@ MODEL = (
         for name in ("LMHead", "HeadTransform", "SequenceClasses", "TokenClasses", "Spans")
     ),
     "t2t.models.encoder_decoder:EncoderDecoder",
+    "t2t.models.encoder_decoder:SourceEncoder",
     "t2t.models.decoder_only:DecoderOnly",
     "t2t.models.encoder_only:EncoderOnly",
 )
@@ -51,6 +52,8 @@ OPTIMISATION = (
         for name in ("constant", "linear", "cosine", "rsqrt")
     ),
     "t2t.training.losses:Loss",
+    "t2t.training.trainable:Trainable",
+    "t2t.models.lora:LoRA",
     "t2t.training.partitioning:MeshShape",
 )
 CONVERTERS = tuple(
@@ -62,6 +65,8 @@ CONVERTERS = tuple(
     )
 )
 RUN = (
+    "t2t.training.initialization:Initialization",
+    "t2t.training.initialization:ParameterSource",
     *CONVERTERS,
     "t2t.training.checkpoints:CheckpointPolicy",
     "t2t.evaluation.evaluator:EvalPolicy",

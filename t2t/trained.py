@@ -13,6 +13,7 @@ from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
 from t2t.models.definition import Model, Params
+from t2t.models.lora import make_model
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.loop import check_vocabularies, train
 from t2t.training.partitioning import MeshShape, param_shardings
@@ -85,7 +86,7 @@ def load_trained(
     task_or_mixture = get_mixture_or_task(mixture or arguments["mixture"])
     vocabularies = check_vocabularies(task_or_mixture.output_features, arguments["model"])
     run.check_identity(arguments["model"], vocabularies)
-    model = Model(arguments["model"])
+    model = make_model(arguments["model"], arguments.get("lora"))
     mesh = arguments.get("mesh", MeshShape()).mesh()
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),

@@ -22,6 +22,22 @@ from t2t.models.transformer import TransformerStack
 
 
 @dataclasses.dataclass(frozen=True)
+class SourceEncoder:
+    """An encoder in front of the encoder, in place of its table of tokens.
+
+    With one, a model pre-trained on one language learns to translate into it (BART,
+    https://arxiv.org/abs/1910.13461, section 3.4).
+
+    Attributes:
+      vocab_size: rows of its table of tokens, which may be of another vocabulary.
+      stack: as wide as the token vectors that the encoder reads.
+    """
+
+    vocab_size: int
+    stack: Stack
+
+
+@dataclasses.dataclass(frozen=True)
 class EncoderDecoder:
     """A bidirectional encoder, and a causal decoder that attends to its output.
 
@@ -34,6 +50,7 @@ class EncoderDecoder:
         the encoder (T5, section 3.2.2: "shared").
       continuing_positions: the decoder's positions go on where the encoder's end, and
         cross-attention is rotated, too (RedLLM, https://arxiv.org/abs/2510.26622).
+      source_encoder: what reads the inputs, if not the encoder itself.
       tokens: ids with a meaning to the model.
       init, dropout, compute: of all layers.
     """
@@ -45,6 +62,7 @@ class EncoderDecoder:
     share_embeddings: bool = True
     share_stacks: bool = False
     continuing_positions: bool = False
+    source_encoder: SourceEncoder | None = None
     tokens: SpecialTokens = SpecialTokens()  # noqa: RUF009
     init: Init = FanInInit()  # noqa: RUF009
     dropout: Dropout = Dropout()  # noqa: RUF009
@@ -77,6 +95,12 @@ class EncoderDecoder:
             raise UserError(
                 "EncoderDecoder.continuing_positions rotates cross-attention, so the decoder's "
                 "Stack.positions must be RoPE."
+            )
+        source = self.source_encoder
+        if source and source.stack.d_model != self.encoder.embedding_size:
+            raise UserError(
+                f"SourceEncoder.stack.d_model is {source.stack.d_model}, but its output is read "
+                f"like token vectors of the encoder, of size {self.encoder.embedding_size}."
             )
         check_head(self.head, self.decoder, "the decoder")
         if self.share_stacks:
@@ -116,7 +140,7 @@ class EncoderDecoderModel(nnx.Module):
     """
 
     def __init__(self, config: EncoderDecoder, key: jax.Array):
-        keys = jax.random.split(key, 5)
+        keys = jax.random.split(key, 7)
         shared = Shared(config.init, config.dropout, config.compute)
         self._config, self._dtype = config, shared.dtype
         if config.share_embeddings:
@@ -128,6 +152,12 @@ class EncoderDecoderModel(nnx.Module):
             self.decoder_token_embedder = token_table(
                 config.decoder, config.vocab_size, shared, keys[1]
             )
+        if config.source_encoder:
+            source = config.source_encoder
+            self.source_token_embedder = token_table(
+                source.stack, source.vocab_size, shared, keys[5]
+            )
+            self.source_encoder = TransformerStack(source.stack, shared, causal=False, key=keys[6])
         self.encoder = TransformerStack(config.encoder, shared, causal=False, key=keys[2])
         self.decoder = TransformerStack(
             config.decoder, shared, causal=True, key=keys[3], memory_width=config.encoder.d_model
@@ -145,8 +175,14 @@ class EncoderDecoderModel(nnx.Module):
             key_segments=segments_of(batch, "encoder", self._config.tokens),
             query_segments=batch.get("encoder_segment_ids"),
         )
-        table = self._table("encoder")
-        return self.encoder(table(tokens, self._dtype), places_of(batch, "encoder"), mask, key=key)
+        places = places_of(batch, "encoder")
+        if self._config.source_encoder:
+            key, source_key = split_key(key, 2)
+            vectors = self.source_token_embedder(tokens, self._dtype)
+            vectors = self.source_encoder(vectors, places, mask, key=source_key)
+        else:
+            vectors = self._table("encoder")(tokens, self._dtype)
+        return self.encoder(vectors, places, mask, key=key)
 
     def decode(self, encoded: jax.Array, batch: Batch, key: jax.Array | None = None) -> jax.Array:
         """The decoder's output `[batch, length, d_model]` for `decoder_input_tokens`."""

@@ -163,6 +163,7 @@ class Checkpoints:
         step = self._intact_step(None, fall_back)
         if step is None:
             return None
+        self._check_optimizer(step, _by_name(abstract.opt_state))
         restored = self._read(
             step,
             params=ocp.args.StandardRestore(abstract.params),
@@ -208,6 +209,16 @@ class Checkpoints:
             raise UserError(
                 f"Checkpoint {self._folder(step)} cannot be read: {_first_line(error)}"
             ) from error
+
+    def _check_optimizer(self, step: int, wanted: Mapping[str, Any]) -> None:
+        stored = self._manager.item_metadata(step)["train"]["opt_state"]
+        differing = sorted(stored.keys() ^ wanted.keys())
+        if differing:
+            raise UserError(
+                f"Checkpoint {self._folder(step)} has the state of another optimizer, or of other "
+                f"trained parameters; they differ in {differing[0]}. To change train.optimizer or "
+                "train.trainable, start a new MODEL_DIR with train.init_from set to this one."
+            )
 
     def _check_shapes(self, step: int, stored: Any, wanted: Params) -> None:
         there = {k: tuple(v.shape) for k, v in _by_name(stored).items()}

@@ -26,19 +26,28 @@ from t2t.evaluation.evaluator import (
     write_predictions,
 )
 from t2t.models.definition import Model, ModelConfig
+from t2t.models.lora import ADAPTERS, LoRA, make_model
 from t2t.reporting.parameters import parameter_table
 from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.feature_converter import default_converter
+from t2t.training.initialization import Initialization, ParameterSource
 from t2t.training.interruption import Interruption, Stopped
 from t2t.training.logging import MetricsLog, NoLog
 from t2t.training.losses import Loss
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import MeshShape, batch_sharding, check_batch_size
 from t2t.training.run_directory import RunDirectory
-from t2t.training.state import TrainState, abstract_state, init_state, state_shardings
+from t2t.training.state import (
+    TrainState,
+    abstract_state,
+    init_state,
+    start_from,
+    state_shardings,
+)
 from t2t.training.step import make_train_step
 from t2t.training.throughput import StepLog
+from t2t.training.trainable import Trainable
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +70,9 @@ def train(
     checkpoint: CheckpointPolicy = CheckpointPolicy(),  # noqa: B008
     evaluation: EvalPolicy = EvalPolicy(),  # noqa: B008
     log_every: int = 50,
-    init_from: str | None = None,
+    init_from: str | Initialization | None = None,
+    lora: LoRA | None = None,
+    trainable: Trainable | None = None,
     fall_back: bool = False,
     config_text: str | None = None,
 ) -> dict[str, TaskResult]:
@@ -85,7 +96,10 @@ def train(
       checkpoint: when to save and what to keep.
       evaluation: when and on what to evaluate.
       log_every: steps between log lines.
-      init_from: another run's folder; a fresh run starts from its newest parameters.
+      init_from: another run's folder; a fresh run starts from its newest parameters. An
+        `Initialization` takes parts, also of several runs and of other models.
+      lora: low-rank adapters beside some kernels.
+      trainable: what is trained; None for the adapters of `lora`, or everything without it.
       fall_back: if the newest checkpoint is damaged, go on from the one before.
       config_text: operative configuration, to store with the run.
 
@@ -100,7 +114,11 @@ def train(
     for name, value in {"total_steps": total_steps, "log_every": log_every}.items():
         if value < 1:
             raise UserError(f"train.{name} must be at least 1, got {value}.")
-    definition = Model(model)
+    definition = make_model(model, lora)
+    if trainable is None:
+        trainable = Trainable() if lora is None else Trainable((ADAPTERS,))
+    trainable.select(definition.abstract_params)  # refuses patterns that match nothing
+    optimizer = optimizer._replace(trainable=trainable)
     task_or_mixture = get_mixture_or_task(mixture)
     vocabularies = check_vocabularies(task_or_mixture.output_features, model)
     device_mesh = mesh.mesh()
@@ -124,14 +142,21 @@ def train(
         definition, device_mesh, task_or_mixture, sequence_length, evaluation, seed, converter
     )
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
-    source = _checked_source(init_from, model)
+    initialization = _checked_source(init_from, model, lora)
     is_main = jax.process_index() == 0
 
     run.create()
     with contextlib.ExitStack() as stack:
         checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
         state, start_position = _start(
-            definition, optimizer, device_mesh, seed, checkpoints, fingerprint, source, fall_back
+            definition,
+            optimizer,
+            device_mesh,
+            seed,
+            checkpoints,
+            fingerprint,
+            initialization,
+            fall_back,
         )
         if is_main:
             _describe(run, definition, device_mesh, vocabularies, config_text)
@@ -196,12 +221,14 @@ def train(
 
 def check_vocabularies(features: Any, model: ModelConfig) -> dict[str, str]:
     """Fingerprints by feature; raises UserError if the embedding table is too small for one."""
+    source = getattr(model, "source_encoder", None)
     for name, feature in features.items():
-        if feature.vocabulary.vocab_size > model.vocab_size:
+        reader = source if source and name == "inputs" else model
+        if feature.vocabulary.vocab_size > reader.vocab_size:
             raise UserError(
                 f"The vocabulary of '{name}' has {feature.vocabulary.vocab_size} ids, but "
-                f"{type(model).__name__}.vocab_size is {model.vocab_size}; it must be at least as "
-                f"large."
+                f"{type(reader).__name__}.vocab_size is {reader.vocab_size}; it must be at "
+                f"least as large."
             )
     return {name: feature.vocabulary.fingerprint for name, feature in features.items()}
 
@@ -222,7 +249,7 @@ def _start(
     seed: int,
     checkpoints: Checkpoints,
     fingerprint: str,
-    source: RunDirectory | None,
+    initialization: Initialization | None,
     fall_back: bool,
 ) -> tuple[TrainState, list[int] | None]:
     """The state to go on from and the position in the data: restored, initialised, or fresh."""
@@ -240,24 +267,29 @@ def _start(
         log.info("resuming from the checkpoint of step %d", int(state.step))
         return state, data["positions"]
     shardings = state_shardings(model, optimizer, mesh)
-    state = jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)()
-    if source:
-        with Checkpoints(source.checkpoints) as others:
-            params, step = others.restore_params(abstract.params, fall_back=fall_back)
-        log.info("starting from the parameters of '%s', step %d", source.path, step)
-        state = state._replace(params=params)
-    return state, None
+    if initialization is None:
+        return jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)(), None
+    params = initialization.params(
+        abstract.params, lambda: model.init(jax.random.key(seed)), fall_back=fall_back
+    )
+    start = jax.jit(
+        lambda params: start_from(params, optimizer), out_shardings=shardings, donate_argnums=0
+    )
+    return start(params), None
 
 
-def _checked_source(init_from: str | None, model: ModelConfig) -> RunDirectory | None:
-    """The run to take parameters from; raises UserError unless it is one of the same model."""
-    if init_from is None:
-        return None
+def _checked_source(
+    init_from: str | Initialization | None, model: ModelConfig, lora: LoRA | None
+) -> Initialization | None:
+    """Where parameters come from; raises UserError unless a plain folder is of the same model."""
+    if init_from is None or isinstance(init_from, Initialization):
+        return init_from
     source = RunDirectory(Path(init_from).expanduser())
     if not source.identity.exists():
         raise UserError(f"train.init_from: '{init_from}' is not the folder of a run.")
     source.check_identity(model)
-    return source
+    fresh = () if lora is None else (ADAPTERS,)
+    return Initialization((ParameterSource(init_from),), fresh)
 
 
 def _describe(

@@ -14,13 +14,15 @@ import optax
 
 from t2t.errors import UserError
 from t2t.training.schedules import Schedule
+from t2t.training.trainable import Trainable
 
 
 class Optimizer(NamedTuple):
-    """An Optax transformation and the schedule inside it, so that the rate can be logged."""
+    """An Optax transformation, the schedule inside it (to be logged), and what it is applied to."""
 
     transformation: optax.GradientTransformation
     learning_rate: Schedule
+    trainable: Trainable = Trainable()
 
 
 def adafactor(

@@ -46,6 +46,16 @@ class RunDirectory:
         """What checkpoints depend on: architecture and vocabularies."""
         return self.path / "model.json"
 
+    @property
+    def model_gin(self) -> Path:
+        """Of an imported model: its settings, for gin files to include."""
+        return self.path / "model.gin"
+
+    @property
+    def tokenizer(self) -> Path:
+        """Of an imported model: its tokenizer's files, as they were."""
+        return self.path / "tokenizer"
+
     def create(self) -> None:
         """Makes the folder; raises UserError if that is not possible."""
         try:
@@ -77,9 +87,25 @@ class RunDirectory:
                 f"another folder, or give the configuration that it was trained with."
             )
 
-    def write_identity(self, model: ModelConfig, vocabularies: Mapping[str, str]) -> None:
-        """Claims the folder for this architecture."""
-        self.write(self.identity, json.dumps(_identity(model, vocabularies), indent=1) + "\n")
+    def stored_identity(self) -> dict[str, Any]:
+        """What `write_identity` wrote: "model", "vocabularies" and, of imported models, "imported"."""
+        return json.loads(self.identity.read_text(encoding="utf-8"))
+
+    def write_identity(
+        self,
+        model: ModelConfig,
+        vocabularies: Mapping[str, str],
+        imported: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Claims the folder for this architecture.
+
+        Args:
+          model: its configuration.
+          vocabularies: fingerprint by feature.
+          imported: where from, if it was; and whether the optimiser's state came along.
+        """
+        identity = _identity(model, vocabularies) | ({"imported": imported} if imported else {})
+        self.write(self.identity, json.dumps(identity, indent=1) + "\n")
 
     def write(self, path: Path, text: str) -> None:
         """Writes a file whole or not at all; raises UserError if it cannot be written."""

@@ -12,7 +12,7 @@ from t2t.training.partitioning import param_shardings, replicated, shardings_lik
 
 
 class TrainState(NamedTuple):
-    """Number of updates done (int32 scalar), parameters, optimiser state."""
+    """Number of updates done (int32 scalar), all parameters, optimiser state of trained ones."""
 
     step: jax.Array
     params: Params
@@ -21,8 +21,13 @@ class TrainState(NamedTuple):
 
 def init_state(model: Model, optimizer: Optimizer, seed: int) -> TrainState:
     """A fresh state; jit with `state_shardings` as out_shardings for big models."""
-    params = model.init(jax.random.key(seed))
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.transformation.init(params))
+    return start_from(model.init(jax.random.key(seed)), optimizer)
+
+
+def start_from(params: Params, optimizer: Optimizer) -> TrainState:
+    """The state before the first update."""
+    trained, _ = optimizer.trainable.select(params).split(params)
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.transformation.init(trained))
 
 
 def abstract_state(model: Model, optimizer: Optimizer) -> TrainState:
@@ -34,6 +39,9 @@ def state_shardings(model: Model, optimizer: Optimizer, mesh: Mesh) -> TrainStat
     """Where each array of the state lives: optimiser state is split like its parameters."""
     abstract = abstract_state(model, optimizer)
     params = param_shardings(abstract.params, model.logical_axes, mesh)
-    opt_state = shardings_like_params(abstract.opt_state, abstract.params, params)
+    selection = optimizer.trainable.select(abstract.params)
+    opt_state = shardings_like_params(
+        abstract.opt_state, selection.abstract(abstract.params), selection.restrict(params)
+    )
     step: Any = replicated(mesh)
     return TrainState(step, params, opt_state)

@@ -1,5 +1,6 @@
 """One update: loss, gradient, optimiser; and the same loss without the update."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -81,19 +82,25 @@ def make_train_step(
     The gradient is that of the loss per real target token of the global batch, whatever the number
     of `microbatches` it is accumulated over. Dropout depends on (seed, step) alone.
     """
-    summed = jax.value_and_grad(
-        lambda *args: summed_loss(model, loss or Loss(), num_tasks, mesh, *args), has_aux=True
-    )
+    selection = optimizer.trainable.select(model.abstract_params)
+
+    def loss_of(trained: Params, rest: Params, batch: Batch, key: jax.Array | None):
+        params = selection.merge(trained, rest)
+        return summed_loss(model, loss or Loss(), num_tasks, mesh, params, batch, key)
+
+    gradient = jax.value_and_grad(loss_of, has_aux=True)
     use_dropout = bool(model.config.dropout)
     dropout_key = jax.random.key(seed)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(dropout_key, state.step) if use_dropout else None
-        grads, metrics = _accumulate(summed, state.params, batch, key, microbatches)
+        trained, rest = selection.split(state.params)
+        summed = functools.partial(gradient, trained, rest)
+        grads, metrics = _accumulate(summed, batch, key, microbatches)
         tokens = jnp.maximum(jnp.sum(metrics["tokens"]), 1.0)
         grads = jax.tree.map(lambda g: g / tokens, grads)
-        updates, opt_state = optimizer.transformation.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
+        updates, opt_state = optimizer.transformation.update(grads, state.opt_state, trained)
+        params = selection.merge(optax.apply_updates(trained, updates), rest)
         metrics |= {
             "grad_norm": optax.tree.norm(grads),
             "update_norm": optax.tree.norm(updates),
@@ -111,11 +118,11 @@ def make_train_step(
 
 
 def _accumulate(
-    summed: Callable, params: Params, batch: Batch, key: jax.Array | None, microbatches: int
+    summed: Callable, batch: Batch, key: jax.Array | None, microbatches: int
 ) -> tuple[Any, Metrics]:
     """Sums gradients and metrics over equal parts of the batch, one after the other."""
     if microbatches == 1:
-        (_, metrics), grads = summed(params, batch, key)
+        (_, metrics), grads = summed(batch, key)
         return grads, metrics
     # Part i takes rows i, i + n, i + 2n ...: each device's rows stay on it.
     parts = jax.tree.map(
@@ -124,11 +131,11 @@ def _accumulate(
     keys = None if key is None else jax.random.split(key, microbatches)
 
     def body(total, part):
-        (_, metrics), grads = summed(params, *part)
+        (_, metrics), grads = summed(*part)
         return jax.tree.map(jnp.add, total, (grads, metrics)), None
 
     first = jax.tree.map(lambda x: x[0], (parts, keys))
-    (_, metrics), grads = jax.eval_shape(summed, params, *first)
+    (_, metrics), grads = jax.eval_shape(summed, *first)
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (grads, metrics))
     return jax.lax.scan(body, zeros, (parts, keys))[0]
 
