@@ -1,5 +1,8 @@
 """Every shipped model is one of Hugging Face's, but for those that have no counterpart there."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 import gin
