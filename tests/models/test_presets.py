@@ -101,7 +101,7 @@ IMPOSSIBLE = {
     ),
     "local layers without a window": (
         "t5gemma_s_s",
-        ["Stack.window = None"],
+        ["encoder/Stack.window = None"],
         r"Stack.local_layers .*Stack.window is None",
     ),
     "one set of parameters for two depths": (
