@@ -68,7 +68,7 @@ class ParityTests:
             name: np.pad(array, ((0, 0), (0, 5)), constant_values=fill[name.split("_")[-1]])
             for name, array in batch.items()
         }
-        output = np.asarray(output_of(*imported(case)[:2], wider))
+        output = np.asarray(output_of(*imported(case)[:2], wider, case.head))
         wanted = actual(case)[0]
         output = output[tuple(slice(size) for size in wanted.shape)]
         mask = real(wanted.shape, batch)
@@ -89,7 +89,7 @@ class ParityTests:
                 positions = np.broadcast_to(np.arange(shape[1], dtype=np.int32), shape)
                 packed[f"{name}_segment_ids"] = segments.reshape(1, -1)
                 packed[f"{name}_positions"] = positions.reshape(1, -1)
-        output = np.asarray(output_of(*imported(case)[:2], packed))
+        output = np.asarray(output_of(*imported(case)[:2], packed, case.head))
         wanted = actual(case)[0]
         mask = real(wanted.shape, batch)
         output = output.reshape(wanted.shape)

@@ -24,6 +24,12 @@ from t2t.interop.trees import flatten
 from t2t.models.definition import Model
 from tests.interop.computing import output_and_gradients
 
+_ENCODER_OUTPUTS = {
+    "lm_head": ("prediction_logits", "logits"),
+    "sequence_head": ("seq_relationship_logits", "sop_logits", "logits", "pooler_output"),
+    "token_head": ("logits",),
+    None: ("last_hidden_state",),
+}
 _folders = tempfile.TemporaryDirectory(prefix="t2t-parity-")
 
 
@@ -39,6 +45,7 @@ class Case:
       lengths: of inputs and targets; of models with one stack, the first counts.
       token_types: how many kinds of token there are; 0 if the model knows of none.
       packing: whether rows of several examples are compared, too.
+      head: name of an encoder's, if it has several and not the first is compared.
     """
 
     name: str
@@ -48,6 +55,7 @@ class Case:
     lengths: tuple[int, int] = (9, 7)
     token_types: int = 0
     packing: bool = True
+    head: str | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -148,8 +156,19 @@ def theirs(model: Any, case: Case, batch: dict[str, np.ndarray]) -> torch.Tensor
         arguments["decoder_input_ids"] = given["decoder_input_tokens"]
     if "encoder_token_types" in given:
         arguments["token_type_ids"] = given["encoder_token_types"]
-    output = model(**arguments, use_cache=False) if side(case) != "encoder" else model(**arguments)
+    if side(case) == "encoder":
+        heads = [case.head, *(head.name for head in imported(case).config.heads), None]
+        return output_of_encoder(model(**arguments), heads[0] or heads[1])
+    output = model(**arguments, use_cache=False)
     return output.logits if "logits" in output else output.last_hidden_state
+
+
+def output_of_encoder(output: Any, head: str | None) -> torch.Tensor:
+    """What our head of this name gives, of an output of PyTorch's."""
+    if head == "span_head":
+        return torch.stack([output.start_logits, output.end_logits], dim=-1)
+    found = next(output[name] for name in _ENCODER_OUTPUTS[head] if name in output)
+    return found[..., None] if head == "token_head" and found.ndim == 2 else found
 
 
 def target_loss(logits: Any, batch: dict[str, np.ndarray], log_softmax: Callable) -> Any:
@@ -209,7 +228,7 @@ def actual(case: Case) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     batch = random_batch(case)
     weights = weighting(expected(case)[0].shape, batch)
     config, params, _ = imported(case)
-    output, gradients = output_and_gradients(config, params, batch, weights)
+    output, gradients = output_and_gradients(config, params, batch, weights, case.head)
     return np.asarray(output), {p: np.asarray(g) for p, g in flatten(gradients).items()}
 
 
