@@ -11,7 +11,9 @@ import jax
 import pytest
 
 from t2t.errors import UserError
-from t2t.models.config import T5Config
+from t2t.models.config import Compute
+from t2t.models.presets import t5
+from t2t.models.serialization import from_dict
 from t2t.training.flops import train_flops
 from t2t.training.optimizers import sgd
 from t2t.training.partitioning import MeshShape
@@ -43,7 +45,7 @@ def _bench(*words: str, devices: int = 1) -> subprocess.CompletedProcess:
 def result(tmp_path_factory):
     """Figures of one short run on two simulated devices, and what it printed."""
     output = tmp_path_factory.mktemp("bench") / "report.json"
-    bindings = [f"--gin.T5Config.{name}={value}" for name, value in TINY.items()]
+    bindings = [f"--gin.{name.upper()}={value}" for name, value in TINY.items()]
     process = _bench(
         *bindings,
         *("--inputs_length=8", "--targets_length=4", "--batch_size=8", "--microbatches=2"),
@@ -69,7 +71,7 @@ def test_speeds_follow_from_the_median(result):
 def test_utilisation_is_against_the_measured_rate(result):
     report, _ = result
     rate = report["matmul_flops_per_second"]
-    flops = train_flops(T5Config(**TINY), 8, 4, batch_size=8)
+    flops = train_flops(t5(**TINY), 8, 4, batch_size=8)
     assert report["model_flops_per_step"] == flops
     assert report["model_flops_per_second"] == pytest.approx(
         flops / report["step_seconds"]["median"]
@@ -83,7 +85,10 @@ def test_utilisation_is_against_the_measured_rate(result):
 def test_says_what_was_measured(result):
     report, printed = result
     assert report["versions"]["jax"] == jax.__version__
-    assert report["model"] == {**report["model"], **TINY, "dtype": "float32", "remat": "none"}
+    compute = Compute(dtype="float32", remat="none")
+    activations = from_dict(report["model"]).encoder.feed_forward.activations
+    expected = t5(**TINY, activations=activations, compute=compute)
+    assert from_dict(report["model"]) == expected
     assert report["mesh"] == {"data": 1, "fsdp": 2, "tensor": 1}
     assert (report["platform"], report["device_count"]) == ("cpu", 2)
     assert (report["optimizer"], report["microbatches"]) == ("adafactor", 2)
@@ -143,7 +148,7 @@ def test_auto_takes_the_most_rows_that_fit(monkeypatch, plan_limit, real_limit, 
     monkeypatch.setattr(measure, "_memory_limit", lambda: plan_limit)
     mesh = MeshShape(data=2).mesh(jax.devices()[:2])
     shape = measure.Shape(inputs_length=64, targets_length=32, microbatches=2)
-    arguments = (T5Config(**TINY), sgd(constant_schedule(0.1)), mesh, shape)
+    arguments = (t5(**TINY), sgd(constant_schedule(0.1)), mesh, shape)
     if rows is None:
         with pytest.raises(UserError, match="Not even 4 rows fit"):
             measure.largest_step(*arguments)
@@ -161,3 +166,37 @@ def test_runners_take_turns(monkeypatch):
     assert calls == list("ABC" * 3)
     assert {name: len(times) for name, times in seconds.items()} == {"A": 2, "B": 2, "C": 2}
     assert measure.spread([1.0])["iqr"] == 0
+
+
+SHORT = {
+    "gpt2_small": (*("VOCAB_SIZE=64", "D_MODEL=16", "D_FF=32"), "NUM_HEADS=2", "NUM_LAYERS=1"),
+    "bert_base": (*("VOCAB_SIZE=64", "D_MODEL=16", "D_FF=32"), "NUM_HEADS=2", "NUM_LAYERS=1"),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_every_architecture_takes_a_step(monkeypatch, name):
+    monkeypatch.syspath_prepend(BENCH)
+    import measure
+    import model_file
+
+    config = model_file.load(
+        f"models/{name}.gin", [word.replace("=", " = ") for word in SHORT[name]]
+    )
+    shape = measure.Shape(inputs_length=8, targets_length=4, microbatches=1)
+    batch = measure.synthetic_batch(config, 2, shape)
+    lengths = {len(row) for array in batch.values() for row in array}
+    assert lengths == ({8} if config.loss_side == "encoder" else {12})
+    mesh = MeshShape().mesh(jax.devices()[:1])
+    step = measure.TrainStep(config, sgd(constant_schedule(0.1)), mesh, 2, shape)
+    step.start()
+    step()
+    assert 3 < step.loss() < 6  # log 64 is 4.2
+
+
+def test_a_file_without_a_model_is_named(monkeypatch):
+    monkeypatch.syspath_prepend(BENCH)
+    import model_file
+
+    with pytest.raises(UserError, match="MODEL"):
+        model_file.load("models/t5_1_1.gin", [])

@@ -9,7 +9,7 @@ EXAMPLES = """examples:
   python tools/bench/train_step.py --gin_file models/bytes_tiny.gin --batch_size 8 \\
       --inputs_length 64 --targets_length 32 --compare_torch
   python tools/bench/train_step.py --gin_file models/t5_1_1_xl.gin --mesh 1,8,1 --remat minimal \\
-      --gin.T5Config.vocab_size=32256 --output xl.json"""
+      --gin.VOCAB_SIZE=32256 --output xl.json"""
 
 
 def parse(words: Sequence[str], description: str) -> tuple[argparse.Namespace, list[str]]:

@@ -14,8 +14,9 @@ import numpy as np
 from jax.sharding import Mesh
 
 from t2t.errors import UserError
-from t2t.models.config import T5Config
-from t2t.models.definition import Model
+from t2t.models.decoder_only import DecoderOnly
+from t2t.models.definition import Model, ModelConfig
+from t2t.models.encoder_only import EncoderOnly
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import BATCH_AXES, batch_sharding
 from t2t.training.state import abstract_state, init_state, state_shardings
@@ -32,24 +33,47 @@ class Shape(NamedTuple):
     microbatches: int
 
 
-def synthetic_batch(config: T5Config, rows: int, shape: Shape) -> Batch:
-    """Random ids without padding, under the converter's unpacked keys; int32 `[rows, length]`."""
+def synthetic_batch(config: ModelConfig, rows: int, shape: Shape) -> Batch:
+    """Random ids without padding, under the converter's unpacked keys; int32 `[rows, length]`.
+
+    A decoder alone reads inputs and targets as one sequence and predicts the targets; an encoder
+    alone predicts all of its inputs.
+    """
     rng = np.random.default_rng(0)
-    first = 3  # after padding, end of sequence and unknown
-    inputs = rng.integers(first, config.vocab_size, (rows, shape.inputs_length), np.int32)
-    targets = rng.integers(first, config.vocab_size, (rows, shape.targets_length), np.int32)
+
+    def ids(length: int) -> np.ndarray:
+        first = 3  # after padding, end of sequence and unknown, where those are the first
+        return rng.integers(first, config.vocab_size, (rows, length), np.int32)
+
+    inputs, targets = ids(shape.inputs_length), ids(shape.targets_length)
+    if isinstance(config, EncoderOnly):
+        return {
+            "encoder_input_tokens": inputs,
+            "encoder_target_tokens": ids(shape.inputs_length),
+            "encoder_loss_weights": np.ones_like(inputs),
+        }
+    if isinstance(config, DecoderOnly):
+        whole = np.concatenate([inputs, targets], axis=1)
+        weights = np.concatenate([np.zeros_like(inputs), np.ones_like(targets)], axis=1)
+        return _decoder_features(whole, weights, config.tokens.start)
+    features = _decoder_features(targets, np.ones_like(targets), config.tokens.start)
+    return {"encoder_input_tokens": inputs, **features}
+
+
+def _decoder_features(targets: np.ndarray, weights: np.ndarray, start: int) -> Batch:
     return {
-        "encoder_input_tokens": inputs,
-        "decoder_input_tokens": np.pad(targets, ((0, 0), (1, 0)))[:, :-1],
+        "decoder_input_tokens": np.pad(targets, ((0, 0), (1, 0)), constant_values=start)[:, :-1],
         "decoder_target_tokens": targets,
-        "decoder_loss_weights": np.ones_like(targets),
+        "decoder_loss_weights": weights,
     }
 
 
 class TrainStep:
     """t2t's train step, compiled ahead for one shape; calling it does one update and waits."""
 
-    def __init__(self, config: T5Config, optimizer: Optimizer, mesh: Mesh, rows: int, shape: Shape):
+    def __init__(
+        self, config: ModelConfig, optimizer: Optimizer, mesh: Mesh, rows: int, shape: Shape
+    ):
         self._model, self._optimizer, self._mesh = Model(config), optimizer, mesh
         self._batch = synthetic_batch(config, rows, shape)
         self.rows = rows
@@ -105,7 +129,7 @@ class TrainStep:
 
 
 def largest_step(
-    config: T5Config, optimizer: Optimizer, mesh: Mesh, shape: Shape
+    config: ModelConfig, optimizer: Optimizer, mesh: Mesh, shape: Shape
 ) -> tuple[TrainStep, float]:
     """The started step of the most rows that fit, 2 ** k for every device and microbatch.
 

@@ -19,10 +19,10 @@ def setup_lines(report: Report) -> list[str]:
 
 def compilation_lines(report: Report) -> list[str]:
     """What was compiled, and how long that took."""
-    model = report["model"]
+    compute = report["model"]["compute"]
     return [
         f"model          {report['gin_file']}, {report['parameters']:,} parameters, "
-        f"{model['dtype']}, {report['optimizer']}, remat {model['remat']}",
+        f"{compute['dtype']}, {report['optimizer']}, remat {compute['remat']}",
         f"batch          {report['batch_size']} rows of {report['inputs_length']}/"
         f"{report['targets_length']} tokens, microbatches {report['microbatches']}",
         f"compilation    {report['lower_seconds']:.2f} s lowering, "
@@ -34,7 +34,7 @@ def compilation_lines(report: Report) -> list[str]:
 def result_lines(report: Report) -> list[str]:
     """Speed and memory of t2t's step."""
     matmul = report["matmul_flops_per_second"]
-    dtype, size = report["model"]["dtype"], matmul["size"]
+    dtype, size = report["model"]["compute"]["dtype"], matmul["size"]
     return [
         _step_line("t2t", report["step_seconds"], report["steps"]),
         f"throughput     {report['tokens_per_second']:,.0f} tokens/s (inputs + targets), "

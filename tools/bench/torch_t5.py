@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from t2t.errors import UserError
-from t2t.models.config import T5Config
+from t2t.interop.families.t5 import T5Family
+from t2t.models.encoder_decoder import EncoderDecoder
 
 try:
     import torch
@@ -16,38 +17,19 @@ except ImportError as error:
         f"--compare_torch: {error.name} is not installed; `pip install 't2t[parity]'` has it."
     ) from error
 
-_FEED_FORWARD = {
-    ("relu",): "relu",
-    ("gelu", "linear"): "gated-gelu",
-    ("silu", "linear"): "gated-silu",
-}
 
-
-def hf_t5(config: T5Config) -> transformers.T5ForConditionalGeneration:
+def hf_t5(config: EncoderDecoder) -> transformers.T5ForConditionalGeneration:
     """Hugging Face's model of the same shape, with random float32 parameters."""
-    if config.mlp_activations not in _FEED_FORWARD:
-        raise UserError(
-            f"--compare_torch: Hugging Face's T5 has no feed-forward {config.mlp_activations}."
-        )
+    try:
+        settings = T5Family().express(config)
+    except UserError as error:
+        raise UserError(f"--compare_torch compares T5s, and {error}") from error
     model = transformers.T5ForConditionalGeneration(
-        transformers.T5Config(
-            vocab_size=config.vocab_size,
-            d_model=config.d_model,
-            d_ff=config.d_ff,
-            d_kv=config.head_dim,
-            num_heads=config.num_heads,
-            num_layers=config.num_encoder_layers,
-            num_decoder_layers=config.num_decoder_layers,
-            relative_attention_num_buckets=config.relative_attention_num_buckets,
-            relative_attention_max_distance=config.relative_attention_max_distance,
-            dropout_rate=config.dropout_rate,
-            feed_forward_proj=_FEED_FORWARD[config.mlp_activations],
-            tie_word_embeddings=config.tie_embeddings,
-            use_cache=False,
-        )
+        transformers.T5Config.from_dict(settings | {"use_cache": False})
     )
-    if not config.tie_embeddings:  # transformers 5 ties them whatever its configuration says
-        weight = config.d_model**-0.5 * torch.randn(config.vocab_size, config.d_model)
+    if not config.head.tied:  # transformers 5 ties them whatever its configuration says
+        width = config.decoder.d_model
+        weight = width**-0.5 * torch.randn(config.vocab_size, width)
         model.lm_head.weight = torch.nn.Parameter(weight)
     return model
 
@@ -55,14 +37,14 @@ def hf_t5(config: T5Config) -> transformers.T5ForConditionalGeneration:
 class TorchStep:
     """One update with AdamW; calling it waits for the device.
 
-    Parameters and optimiser state are float32, as t2t's; products are in `config.dtype` through
+    Parameters and optimiser state are float32, as t2t's; products are in `Compute.dtype` through
     autocast. Attention is whatever Transformers picks (scaled_dot_product_attention today). No
-    activations are recomputed, whatever `config.remat` is.
+    activations are recomputed, whatever `Compute.remat` is.
     """
 
     def __init__(
         self,
-        config: T5Config,
+        config: EncoderDecoder,
         batch: dict[str, np.ndarray],
         microbatches: int,
         learning_rate: float,
@@ -79,7 +61,7 @@ class TorchStep:
             model.parameters(), lr=learning_rate, weight_decay=0.0, fused=True
         )
         self._model: Callable = torch.compile(model) if compiled else model
-        self._dtype = getattr(torch, config.dtype)
+        self._dtype = getattr(torch, config.compute.dtype)
         tensors = {
             "input_ids": batch["encoder_input_tokens"],
             "decoder_input_ids": batch["decoder_input_tokens"],

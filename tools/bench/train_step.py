@@ -5,7 +5,6 @@ also needs the `parity` extra. What the figures mean is in docs/performance.md.
 """
 
 import argparse
-import dataclasses
 import datetime
 import importlib.metadata
 import json
@@ -20,6 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import jax
+import model_file
 from flags import parse
 from jax.sharding import Mesh
 from measure import (
@@ -34,9 +34,10 @@ from measure import (
 )
 from report import compared_lines, compilation_lines, result_lines, setup_lines
 
-from t2t import config as gin_config
 from t2t.errors import UserError
-from t2t.models.config import T5Config
+from t2t.models.definition import ModelConfig
+from t2t.models.encoder_only import EncoderOnly
+from t2t.models.serialization import to_dict
 from t2t.training.flops import train_flops
 from t2t.training.optimizers import Optimizer, adafactor, adamw
 from t2t.training.partitioning import MeshShape, check_batch_size
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace, bindings: Sequence[str]) -> dict[str, Any]:
 
     report = _setup(args, config, mesh) | shape._asdict()
     _print(setup_lines(report))
-    before, size = matmul_rate(config.dtype)
+    before, size = matmul_rate(config.compute.dtype)
     if args.batch_size == "auto":
         step, first_step = largest_step(config, optimizer, mesh, shape)
     else:
@@ -94,11 +95,12 @@ def run(args: argparse.Namespace, bindings: Sequence[str]) -> dict[str, Any]:
     _print(compilation_lines(report))
     peers, unavailable = _peers(config, step, shape) if args.compare_torch else ({}, {})
     seconds = interleaved({"t2t": step, **peers}, args.warmup, args.steps)
-    after, _ = matmul_rate(config.dtype)
+    after, _ = matmul_rate(config.compute.dtype)
 
     times = spread(seconds["t2t"])
-    tokens = step.rows * (shape.inputs_length + shape.targets_length)
-    flops = train_flops(config, shape.inputs_length, shape.targets_length, step.rows)
+    targets_length = 0 if isinstance(config, EncoderOnly) else shape.targets_length
+    tokens = step.rows * (shape.inputs_length + targets_length)
+    flops = train_flops(config, shape.inputs_length, targets_length, step.rows)
     rate = statistics.mean([before, after])
     # Simulated devices of a CPU share its cores.
     peak_rate = rate * (1 if jax.default_backend() == "cpu" else mesh.size)
@@ -134,13 +136,11 @@ def run(args: argparse.Namespace, bindings: Sequence[str]) -> dict[str, Any]:
     return report
 
 
-def _model(args: argparse.Namespace, bindings: Sequence[str]) -> T5Config:
+def _model(args: argparse.Namespace, bindings: Sequence[str]) -> ModelConfig:
     dtype = args.dtype or ("float32" if jax.default_backend() == "cpu" else "bfloat16")
-    flags = [f"T5Config.dtype = {dtype!r}"]
-    flags += [f"T5Config.remat = {args.remat!r}"] if args.remat else []
-    gin_config.load([args.gin_file], [*flags, *bindings], configurables=gin_config.MODEL)
-    model: Any = gin_config.arguments_of(T5Config)
-    return model
+    flags = [f"Compute.dtype = {dtype!r}"]
+    flags += [f"Compute.remat = {args.remat!r}"] if args.remat else []
+    return model_file.load(args.gin_file, [*flags, *bindings])
 
 
 def _optimizer(args: argparse.Namespace) -> Optimizer:
@@ -172,7 +172,7 @@ def _check(args: argparse.Namespace, mesh: Mesh) -> None:
     torch_t5.check_device(jax.default_backend())
 
 
-def _setup(args: argparse.Namespace, config: T5Config, mesh: Mesh) -> dict[str, Any]:
+def _setup(args: argparse.Namespace, config: ModelConfig, mesh: Mesh) -> dict[str, Any]:
     packages = ["jax", "flax", "optax"] + ["torch", "transformers"] * args.compare_torch
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -187,13 +187,13 @@ def _setup(args: argparse.Namespace, config: T5Config, mesh: Mesh) -> dict[str, 
             **{name: importlib.metadata.version(name) for name in packages},
         },
         "gin_file": args.gin_file,
-        "model": dataclasses.asdict(config),
+        "model": to_dict(config),
         "optimizer": _optimizer_name(args),
         "steps": args.steps,
     }
 
 
-def _peers(config: T5Config, step: TrainStep, shape: Shape) -> tuple[dict, dict[str, str]]:
+def _peers(config: ModelConfig, step: TrainStep, shape: Shape) -> tuple[dict, dict[str, str]]:
     """PyTorch's steps by name, each run once, and why others are missing."""
     import torch_t5
 
