@@ -1,23 +1,33 @@
-"""A run's folder as something to use: its configuration, model and parameters."""
+"""A run's folder as something to use: its configuration, model and parameters.
+
+A folder that `t2t import` or `t2t adapt` made has model.json and a tokenizer instead of a run's
+configuration.
+"""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from t2t import config
+from t2t.data.features import Feature
 from t2t.data.mixtures import Mixture
 from t2t.data.registry import get_mixture_or_task
 from t2t.data.tasks import Task
+from t2t.data.vocabularies import Vocabulary
 from t2t.errors import UserError
 from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
+from t2t.interop.tokenizer_files import vocabulary_of
 from t2t.models.definition import Model, Params
 from t2t.models.lora import make_model
+from t2t.models.serialization import from_dict
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.loop import check_vocabularies, train
 from t2t.training.partitioning import MeshShape, param_shardings
 from t2t.training.run_directory import RunDirectory
+from t2t.user_modules import import_user_module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,21 +35,39 @@ class TrainedModel:
     """What `load_trained` found.
 
     Attributes:
-      arguments: those of the `train` call that the run was made by.
+      arguments: those of the `train` call that the run was made by; none of an imported model.
       model: the architecture.
       params: parameters of the checkpoint.
       step: that the checkpoint is of.
-      task_or_mixture: what it was trained on, or was asked for instead.
+      task_or_mixture: what it was trained on, or was asked for instead; None for an imported
+        model of which no task was named.
+      tokenizer: folder of an imported tokenizer, else the vocabulary of the targets, if any.
     """
 
     arguments: dict[str, Any]
     model: Model
     params: Params
     step: int
-    task_or_mixture: Task | Mixture
+    task_or_mixture: Task | Mixture | None
+    tokenizer: Path | Vocabulary | None
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """Of inputs and targets; raises UserError if there is neither task nor tokenizer."""
+        if self.task_or_mixture is not None:
+            return self.task_or_mixture.output_features
+        vocabulary = vocabulary_of(self.tokenizer) if isinstance(self.tokenizer, Path) else None
+        if vocabulary is None:
+            raise UserError(
+                "This imported model has no tokenizer that t2t reads; name a task with its "
+                "vocabulary: --mixture=..."
+            )
+        return {name: Feature(vocabulary) for name in ("inputs", "targets")}
 
     def evaluate(self, split: str | None = None, **changes: Any) -> dict[str, TaskResult]:
         """Evaluates as training did, but for the given fields of `EvalPolicy`."""
+        if self.task_or_mixture is None:
+            raise UserError("This model was imported; name what to evaluate it on: --mixture=...")
         policy = self.arguments.get("evaluation", EvalPolicy())
         if split is not None:
             changes["split"] = split
@@ -47,9 +75,10 @@ class TrainedModel:
             self.model,
             self.arguments.get("mesh", MeshShape()).mesh(),
             self.task_or_mixture,
-            self.arguments["sequence_length"],
+            self.arguments.get("sequence_length", {"inputs": 512, "targets": 114}),
             dataclasses.replace(policy, **changes),
             self.arguments.get("seed", 0),
+            self.arguments.get("converter"),
         )
         return evaluator.evaluate(self.params)
 
@@ -75,17 +104,26 @@ def load_trained(
       UserError: if the folder, the checkpoint or the task does not exist or does not fit.
     """
     run = RunDirectory(Path(model_dir).expanduser())
-    if not run.config.exists():
+    if not run.config.exists() and run.model_gin.exists():
+        for module in imports:
+            import_user_module(module)
+        arguments = {"model": from_dict(run.stored_identity()["model"], str(run.identity))}
+    elif not run.config.exists():
         runs = sorted(p.parent for p in Path(".").glob("*/*/config.gin"))
         known = f" Runs here: {', '.join(map(str, runs))}." if runs else ""
         raise UserError(
             f"'{model_dir}' is not the folder of a training run: it has no config.gin.{known}"
         )
-    config.load([str(run.config)], imports=imports)
-    arguments = config.arguments_of(train)
-    task_or_mixture = get_mixture_or_task(mixture or arguments["mixture"])
-    vocabularies = check_vocabularies(task_or_mixture.output_features, arguments["model"])
-    run.check_identity(arguments["model"], vocabularies)
+    else:
+        config.load([str(run.config)], imports=imports)
+        arguments = config.arguments_of(train)
+    mixture = mixture or arguments.get("mixture")
+    task_or_mixture = get_mixture_or_task(mixture) if mixture else None
+    tokenizer: Path | Vocabulary | None = run.tokenizer if run.tokenizer.is_dir() else None
+    if task_or_mixture is not None:
+        features = task_or_mixture.output_features
+        run.check_identity(arguments["model"], check_vocabularies(features, arguments["model"]))
+        tokenizer = tokenizer or features["targets"].vocabulary
     model = make_model(arguments["model"], arguments.get("lora"))
     mesh = arguments.get("mesh", MeshShape()).mesh()
     abstract = jax.tree.map(
@@ -97,4 +135,4 @@ def load_trained(
         raise UserError(f"'{model_dir}' has no checkpoint yet.")
     with Checkpoints(run.checkpoints) as checkpoints:
         params, found = checkpoints.restore_params(abstract, step, fall_back=fall_back)
-    return TrainedModel(arguments, model, params, found, task_or_mixture)
+    return TrainedModel(arguments, model, params, found, task_or_mixture, tokenizer)

@@ -36,7 +36,8 @@ def greedy(model: EncoderDecoderModel, encoder_tokens: jax.Array, max_length: in
         output = jax.lax.dynamic_update_slice_in_dim(output, tokens[:, None], position, axis=1)
         return position + 1, tokens, output, ended | (tokens == ids.eos), cache
 
-    ended = ~jnp.any(encoder_tokens != (ids.pad or 0), axis=1)  # rows of padding, which fill up a batch
+    # Rows of padding, which fill up a batch, are not decoded.
+    ended = ~jnp.any(encoder_tokens != (ids.pad or 0), axis=1)
     start = jnp.full((batch,), ids.start, jnp.int32)
     output = jnp.zeros((batch, max_length), jnp.int32)
     return jax.lax.while_loop(unfinished, step, (jnp.array(0), start, output, ended, cache))[2]

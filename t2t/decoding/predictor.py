@@ -10,6 +10,7 @@ from t2t.data.features import Feature
 from t2t.decoding.greedy import greedy
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
+from t2t.models.encoder_decoder import EncoderDecoder
 
 
 class Predictor:
@@ -33,6 +34,11 @@ class Predictor:
             raise UserError(
                 f"max_decode_length and batch_size must be at least 1, got {max_decode_length} "
                 f"and {batch_size}."
+            )
+        if not isinstance(model.config, EncoderDecoder):
+            raise UserError(
+                f"Predictions are made by encoder-decoders; this model is a "
+                f"{type(model.config).__name__}."
             )
         self._pad_id = model.config.tokens.pad or 0
         self._params, self._inputs, self._targets = params, inputs, targets

@@ -5,8 +5,13 @@ import math
 import jax
 from jax.sharding import Mesh
 
-from t2t.models.definition import Model
+from t2t.models.definition import Model, ModelConfig
 from t2t.training.partitioning import partition_spec
+
+
+def parameter_count(config: ModelConfig) -> int:
+    """Number of parameters; those that two places share count once."""
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(Model(config).abstract_params))
 
 
 def parameter_table(model: Model, mesh: Mesh) -> str:

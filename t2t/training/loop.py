@@ -127,6 +127,7 @@ def train(
     check_batch_size(batch_size // microbatches, device_mesh)
     run = RunDirectory(Path(model_dir).expanduser())
     run.check_identity(model, vocabularies)
+    run.check_trainable()
     pipeline = TrainPipeline(
         task_or_mixture,
         sequence_length,
@@ -257,6 +258,8 @@ def _start(
     restored = checkpoints.restore(abstract, fall_back=fall_back)
     if restored:
         state, data = restored
+        if not data:  # imported: the optimiser's state, but no position in data of ours
+            return state, None
         if data["fingerprint"] != fingerprint:
             raise UserError(
                 f"The checkpoint of step {int(state.step)} was trained on other data, or in "

@@ -74,12 +74,14 @@ class RunDirectory:
         """
         if not self.identity.exists():
             return
-        stored = _flat(json.loads(self.identity.read_text(encoding="utf-8")))
-        current = _flat(_identity(model, vocabularies or {}))
+        identity = self.stored_identity()
+        if "imported" in identity:  # reads any vocabulary that its table has rows for
+            vocabularies = None
+        stored, current = _flat(identity), _flat(_identity(model, vocabularies or {}))
         differing = [
             f"{name} is {stored.get(name)!r} there and {value!r} now"
             for name, value in current.items()
-            if stored.get(name) != value and name.split(".")[0:2][-1] not in _FREE
+            if stored.get(name) != value and name.split(".")[:2][-1] not in _FREE
         ]
         if differing:
             raise UserError(
@@ -87,8 +89,20 @@ class RunDirectory:
                 f"another folder, or give the configuration that it was trained with."
             )
 
+    def check_trainable(self) -> None:
+        """Raises UserError if the folder holds an imported model without optimiser state."""
+        if not self.identity.exists():
+            return
+        imported = self.stored_identity().get("imported")
+        if imported and not imported["optimizer"]:
+            raise UserError(
+                f"'{self.path}' holds an imported model without the state of an optimizer, so "
+                f"training cannot go on there. Start a new MODEL_DIR with train.init_from = "
+                f"'{self.path}'."
+            )
+
     def stored_identity(self) -> dict[str, Any]:
-        """What `write_identity` wrote: "model", "vocabularies" and, of imported models, "imported"."""
+        """What was written: "model", "vocabularies" and, of imported models, "imported"."""
         return json.loads(self.identity.read_text(encoding="utf-8"))
 
     def write_identity(

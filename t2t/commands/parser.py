@@ -1,0 +1,117 @@
+"""The parser of the command line, and flags that several commands have."""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from t2t.errors import UserError, did_you_mean
+from t2t.user_modules import import_user_module
+
+Run = Callable[[argparse.Namespace, list[str]], int]
+"""Runs a command, given its flags and the gin bindings; returns the exit status."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Suggests the nearest flag or command on a mistake."""
+
+    def error(self, message: str):
+        known = self._words()
+        words = [word.strip("',").split("=")[0] for word in message.split()]
+        hints = [did_you_mean(word, known) for word in words if word not in known]
+        hint = next((h for h in hints if h), "")
+        self.exit(2, f"t2t: error: {message}.{hint} See `{self.prog} --help`.\n")
+
+    def _words(self) -> list[str]:
+        """All flags and commands, those of sub-commands too."""
+        words: list[str] = []
+        for action in self._actions:
+            words += action.option_strings
+            for name, sub in action.choices.items() if isinstance(action.choices, dict) else ():
+                words += [name, *sub._words()]
+        return words
+
+
+def add_command(commands: Any, name: str, run: Run, summary: str) -> argparse.ArgumentParser:
+    """Adds a command that calls `run`; returns its parser."""
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def add_fall_back(command: argparse.ArgumentParser) -> None:
+    """--fall_back."""
+    command.add_argument("--fall_back", action="store_true", help=
+        "if the newest checkpoint is damaged, use the one before")  # fmt: skip
+
+
+def add_imports(command: argparse.ArgumentParser) -> None:
+    """--import."""
+    command.add_argument("--import", dest="imports", action="append", default=[], metavar="MODULE",
+        help="Python module to import first, such as one that registers tasks; repeatable",
+    )  # fmt: skip
+
+
+def add_caches(command: argparse.ArgumentParser) -> None:
+    """--cache_dir."""
+    command.add_argument("--cache_dir", dest="cache_dirs", action="append", default=[],
+        metavar="DIR", help="read tasks that `t2t cache` wrote there from it; repeatable",
+    )  # fmt: skip
+
+
+def add_trained(command: argparse.ArgumentParser) -> None:
+    """What tells a trained model: --model_dir, --step and the like."""
+    command.add_argument("--model_dir", required=True, metavar="DIR", help="folder of the run")
+    command.add_argument("--mixture", help="task or mixture to use instead of the run's")
+    command.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
+    add_fall_back(command)
+    add_imports(command)
+
+
+def import_modules(modules: Sequence[str]) -> None:
+    """Imports what --import names."""
+    for module in modules:
+        import_user_module(module)
+
+
+def use_caches(args: argparse.Namespace) -> None:
+    """Lets tasks be read from the folders of --cache_dir."""
+    from t2t.data.cache import set_cache_dirs
+
+    set_cache_dirs(args.cache_dirs)
+
+
+def load(args: argparse.Namespace) -> Any:
+    """The trained model of --model_dir."""
+    from t2t.trained import load_trained
+
+    return load_trained(
+        args.model_dir,
+        mixture=args.mixture,
+        step=args.step,
+        fall_back=args.fall_back,
+        imports=tuple(args.imports),
+    )
+
+
+def refuse(bindings: list[str]) -> None:
+    """Raises UserError if there are gin bindings, for commands that take none."""
+    if bindings:
+        raise UserError(f"--gin.{bindings[0]}: only `t2t train` takes gin bindings.")
+
+
+def prepare_jax() -> None:
+    """Keeps compiled programs between runs, so that the second start is quicker."""
+    import jax
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "t2t" / "jax"
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -1,0 +1,71 @@
+"""`t2t train`."""
+
+import argparse
+import signal
+import sys
+from typing import Any
+
+from t2t.commands.parser import (
+    add_caches,
+    add_command,
+    add_fall_back,
+    add_imports,
+    prepare_jax,
+    use_caches,
+)
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command to the parser."""
+    command = add_command(commands, "train", run, "Train as gin files say; resume if interrupted.")
+    command.add_argument("--gin_file", action="append", default=[], metavar="FILE", help=
+        "gin file, looked for here, in --gin_search_paths and in the gin/ of t2t; repeatable, "
+        "later files win")  # fmt: skip
+    command.add_argument("--gin_search_paths", default="", metavar="DIRS", help=
+        "folders with gin files, separated by commas")  # fmt: skip
+    command.add_argument("--model_dir", metavar="DIR", help=
+        "folder of the run; short for --gin.MODEL_DIR=\"'DIR'\"")  # fmt: skip
+    command.epilog = (
+        "--gin.NAME=VALUE binds a parameter or macro after all files, for example\n"
+        "  t2t train --gin_file=quickstart.gin --gin.TRAIN_STEPS=500 --gin.train.seed=1\n"
+        "Strings need quotes of their own: --gin.MIXTURE=\"'spelling'\"."
+    )
+    add_fall_back(command)
+    add_caches(command)
+    add_imports(command)
+
+
+def run(args: argparse.Namespace, bindings: list[str]) -> int:
+    """Runs the command."""
+    use_caches(args)
+    prepare_jax()
+    from t2t import config
+    from t2t.reporting.summary import print_next_commands, print_predictions, print_results
+    from t2t.training.interruption import Stopped
+    from t2t.training.loop import train
+
+    if args.model_dir:
+        bindings = [*bindings, f"MODEL_DIR = {args.model_dir!r}"]
+    search_paths = [path for path in args.gin_search_paths.split(",") if path]
+    config.load(args.gin_file, bindings, search_paths, args.imports)
+    arguments = config.arguments_of(train)
+    model_dir = arguments["model_dir"]
+    try:
+        results = train(
+            **arguments, fall_back=args.fall_back, config_text=config.operative_config()
+        )
+    except Stopped as stopped:
+        print(
+            f"Stopped by {signal.Signals(stopped.signal).name} after step {stopped.step} of "
+            f"{stopped.total_steps}; its checkpoint is in '{model_dir}'. Run the same command "
+            f"again to go on.",
+            file=sys.stderr,
+        )
+        return 128 + stopped.signal
+    print_results(results, title=f"Held-out results of step {arguments['total_steps']}")
+    print_predictions(results)
+    steps = "TRAIN_STEPS" if config.has_macro("TRAIN_STEPS") else "train.total_steps"
+    print_next_commands(
+        model_dir, results, args.gin_file, f"--gin.{steps}={2 * arguments['total_steps']}"
+    )
+    return 0
