@@ -85,7 +85,7 @@ _GIN_ERRORS = (
     TypeError,
     ValueError,
 )
-_NOT_BINDABLE = ["config_text", "fall_back"]
+_NOT_BINDABLE = ["config_text", "dry_run", "fall_back"]
 _registered: dict[str, Callable] = {}
 
 

@@ -30,6 +30,9 @@ def add_to(commands: Any) -> None:
         "  t2t train --gin_file=quickstart.gin --gin.TRAIN_STEPS=500 --gin.train.seed=1\n"
         "Strings need quotes of their own: --gin.MIXTURE=\"'spelling'\"."
     )
+    command.add_argument("--dry_run", action="store_true", help=
+        "check everything, print the model, what a step costs and what a device holds; write "
+        "nothing")  # fmt: skip
     add_fall_back(command)
     add_caches(command)
     add_imports(command)
@@ -52,7 +55,10 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     model_dir = arguments["model_dir"]
     try:
         results = train(
-            **arguments, fall_back=args.fall_back, config_text=config.operative_config()
+            **arguments,
+            fall_back=args.fall_back,
+            config_text=config.operative_config(),
+            dry_run=args.dry_run,
         )
     except Stopped as stopped:
         print(
@@ -62,6 +68,8 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
             file=sys.stderr,
         )
         return 128 + stopped.signal
+    if args.dry_run:
+        return 0
     print_results(results, title=f"Held-out results of step {arguments['total_steps']}")
     print_predictions(results)
     steps = "TRAIN_STEPS" if config.has_macro("TRAIN_STEPS") else "train.total_steps"

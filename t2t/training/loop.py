@@ -27,6 +27,7 @@ from t2t.evaluation.evaluator import (
 )
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.lora import ADAPTERS, LoRA, make_model
+from t2t.reporting.dry_run import dry_run_report
 from t2t.reporting.parameters import parameter_table
 from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
@@ -75,6 +76,7 @@ def train(
     trainable: Trainable | None = None,
     fall_back: bool = False,
     config_text: str | None = None,
+    dry_run: bool = False,
 ) -> dict[str, TaskResult]:
     """Trains to `total_steps`, going on from the newest checkpoint in `model_dir` if there is one.
 
@@ -102,9 +104,10 @@ def train(
       trainable: what is trained; None for the adapters of `lora`, or everything without it.
       fall_back: if the newest checkpoint is damaged, go on from the one before.
       config_text: operative configuration, to store with the run.
+      dry_run: check everything, print the model and what a step costs, and write nothing.
 
     Returns:
-      The final evaluation, by task.
+      The final evaluation, by task; nothing of a dry run.
 
     Raises:
       UserError: for anything the user can mend, before anything is written where possible.
@@ -145,6 +148,9 @@ def train(
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
     initialization = _checked_source(init_from, model, lora)
     is_main = jax.process_index() == 0
+    if dry_run:
+        print(dry_run_report(definition, optimizer, device_mesh, sequence_length, batch_size))
+        return {}
 
     run.create()
     with contextlib.ExitStack() as stack:

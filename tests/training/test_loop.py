@@ -79,7 +79,7 @@ def test_learns_and_leaves_the_files_of_a_run(experiment):
     assert per_task["train/loss"] == pytest.approx(np.average(losses, weights=weights))
 
     assert (run / "config.gin").read_text() == "# the configuration\n"
-    assert "token_embedder.embedding" in (run / "parameters.txt").read_text()
+    assert "token_embedder/embedding" in (run / "parameters.txt").read_text()
     assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["40", "60"]
     predictions = read_jsonl(run / "eval/tiny_copy-000060.jsonl")
     assert predictions == list(map(dict, results["tiny_copy"].predictions))

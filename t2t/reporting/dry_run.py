@@ -1,0 +1,78 @@
+"""What `t2t train --dry_run` prints: the model, what a step costs, what a device holds."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from t2t.models.definition import Model
+from t2t.reporting.parameters import module_table, parameter_table
+from t2t.training.flops import forward_flops, train_flops
+from t2t.training.optimizers import Optimizer
+from t2t.training.state import abstract_state, state_shardings
+
+
+def dry_run_report(
+    model: Model,
+    optimizer: Optimizer,
+    mesh: Mesh,
+    sequence_length: Mapping[str, int],
+    batch_size: int,
+) -> str:
+    """All of it as text.
+
+    Args:
+      model: to be trained.
+      optimizer: that trains it.
+      mesh: of devices.
+      sequence_length: tokens per row of "inputs" and "targets".
+      batch_size: rows per step.
+    """
+    lengths = sequence_length.get("inputs", 0), sequence_length.get("targets", 0)
+    if model.config.loss_side == "encoder":
+        lengths = lengths[0], 0
+    tokens = sum(lengths)
+    step = train_flops(model.config, *lengths, batch_size)
+    abstract = abstract_state(model, optimizer)
+    shardings = state_shardings(model, optimizer, mesh)
+    params, state = (
+        _bytes_per_device(getattr(abstract, name), getattr(shardings, name))
+        for name in ("params", "opt_state")
+    )
+    shape = " x ".join(f"{name} {size}" for name, size in mesh.shape.items())
+    return "\n".join(
+        [
+            parameter_table(model, mesh),
+            "",
+            module_table(model),
+            "",
+            f"FLOPs (matrix products; a training step is three forward passes), rows of {tokens:,} "
+            f"tokens:",
+            f"  forward, per token    {_amount(forward_flops(model.config, *lengths) / tokens)}",
+            f"  training, per token   {_amount(step / batch_size / tokens)}",
+            f"  training, per step    {_amount(step)} ({batch_size:,} rows)",
+            "",
+            f"Bytes on each of {math.prod(mesh.shape.values())} device(s), {shape}:",
+            f"  parameters            {_amount(params)}",
+            f"  optimizer state       {_amount(state)}",
+        ]
+    )
+
+
+def _bytes_per_device(abstract: Any, shardings: Any) -> int:
+    sizes = jax.tree.map(
+        lambda leaf, sharding: math.prod(sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize,
+        abstract,
+        shardings,
+    )
+    return sum(jax.tree.leaves(sizes))
+
+
+def _amount(number: float) -> str:
+    """Three digits and a prefix: 1.23 G."""
+    for power, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= power:
+            return f"{number / power:.3g} {prefix}"
+    return f"{number:.3g}"
