@@ -111,12 +111,13 @@ class TransformerStack(nnx.Module):
 
         def step(carry, inputs):
             source, is_local, extra = inputs
-            state = jax.tree.map(lambda leaf: leaf[source], states) if spec.num_groups else source
+            state = jax.tree.map(lambda leaf: leaf[source], tables) if spec.num_groups else source
             return body(nnx.merge(graphdef, state), carry, is_local, extra)
 
         if spec.num_groups:
             runs = spec.num_layers // spec.num_groups
             sources: Any = jnp.arange(spec.num_layers) // runs
+            tables = jax.tree.map(jnp.asarray, states)  # NumPy's take no traced index
         else:
             sources = states
         step = _remat(step, self._shared.compute.remat)
