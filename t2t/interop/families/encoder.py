@@ -8,6 +8,7 @@ import numpy as np
 
 from t2t.errors import UserError, did_you_mean
 from t2t.interop import activations
+from t2t.interop.canonical import canonical
 from t2t.interop.families import encoder_tensors
 from t2t.interop.families.encoder_heads import Classes, MaskedLM, TheirHead, match
 from t2t.interop.family import Family, HFConfig
@@ -135,7 +136,7 @@ class EncoderFamily(Family):
         """As `Family` has it; the order of heads means nothing, and a lacking pooler is no loss."""
         if isinstance(config, EncoderOnly):
             heads = _ordered(config.heads) or self._bare_heads(config.encoder)
-            config = dataclasses.replace(config, heads=heads)
+            config = canonical(dataclasses.replace(config, heads=heads))
         return super().express(config)
 
     def to_hf(self, config: EncoderOnly) -> dict[str, Any]:
@@ -247,9 +248,6 @@ def _ordered(heads: Iterable[Head]) -> tuple[Head, ...]:
 
 
 def _token(config: HFConfig, name: str) -> int | None:
+    """Of several that end a text, the first."""
     value = config[f"{name}_token_id"]
-    if value is not None and not isinstance(value, int):
-        raise UserError(
-            f"{config.where} sets {name}_token_id = {value!r}; only one id is supported."
-        )
-    return value
+    return value[0] if isinstance(value, list) else value
