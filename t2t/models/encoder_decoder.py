@@ -187,7 +187,10 @@ class EncoderDecoderModel(nnx.Module):
     def decode(self, encoded: jax.Array, batch: Batch, key: jax.Array | None = None) -> jax.Array:
         """The decoder's output `[batch, length, d_model]` for `decoder_input_tokens`."""
         tokens = batch["decoder_input_tokens"]
-        segments = batch.get("decoder_segment_ids")
+        segments, pad = batch.get("decoder_segment_ids"), self._config.tokens.pad
+        if segments is None and "decoder_target_tokens" in batch and pad is not None:
+            # As T5X does, so that even what stands at padding equals it.
+            segments = (batch["decoder_target_tokens"] != pad).astype(jnp.int32)
         mask = AttentionMask(causal=True, key_segments=segments, query_segments=segments)
         start = self._start(batch, segments) if self._config.continuing_positions else None
         return self.decoder(

@@ -20,7 +20,6 @@ def test_logits_are_t5x_s(golden, kind, form):
         batch = {name: known[name] for name in known if name != "logits"}
         logits = known["logits"]
     # T5X treats padding of the targets like padding of a packed row: it attends to nothing.
-    batch["decoder_segment_ids"] = (batch["decoder_target_tokens"] > 0).astype(np.int32)
     got = jax.jit(lambda params, batch: Model(loaded.config).bind(params)(batch))(
         loaded.params, batch
     )
