@@ -1,7 +1,7 @@
 """Settings that mean the same, written the same way: for comparing configurations."""
 
 import dataclasses
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from t2t.models.attention import Attention
 from t2t.models.definition import ModelConfig
@@ -12,7 +12,7 @@ Config = TypeVar("Config", bound=ModelConfig)
 
 def canonical(config: Config) -> Config:
     """`config` with defaults as None, and each pattern of local layers as short as can be."""
-    stacks = {
+    stacks: dict[str, Any] = {
         name: _stack(getattr(config, name))
         for name in ("encoder", "decoder")
         if hasattr(config, name)

@@ -14,7 +14,7 @@ from t2t.models.positions import (
     YarnScaling,
 )
 
-_SCALINGS = {"linear": LinearScaling, "llama3": Llama3Scaling, "yarn": YarnScaling}
+_SCALINGS: dict[str, Any] = {"linear": LinearScaling, "llama3": Llama3Scaling, "yarn": YarnScaling}
 _ORIGINAL = "original_max_position_embeddings"
 
 
@@ -61,7 +61,7 @@ def their_rope(positions: Positions, *, partial: bool = False) -> dict[str, Any]
     kinds = {kind: name for name, kind in _SCALINGS.items()}
     if type(scaling) not in kinds:
         raise UserError(f"it has no place for {type(scaling).__name__}")
-    fields = {k: v for k, v in dataclasses.asdict(scaling).items() if v is not None}
+    fields = {k: v for k, v in vars(scaling).items() if v is not None}
     settings |= {"rope_type": kinds[type(scaling)], **fields}
     if _ORIGINAL not in fields:
         return {"rope_parameters": settings}
