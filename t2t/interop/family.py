@@ -81,6 +81,9 @@ class HFConfig(Mapping[str, Any]):
             raise UserError(f"{self.where} does not set '{name}', which this model needs.{hint}")
         return self._settings[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._settings
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._settings)
 

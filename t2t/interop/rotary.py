@@ -86,7 +86,7 @@ def _our_scaling(config: HFConfig, settings: HFConfig):
                 or settings.get(_ORIGINAL)
                 or config["max_position_embeddings"]
             )
-        elif field.name in set(settings) or field.default is dataclasses.MISSING:
+        elif field.name in settings or field.default is dataclasses.MISSING:
             values[field.name] = settings[field.name]
     if kind == "yarn":
         values.setdefault("attention_factor", _yarn_attention_factor(settings, values["factor"]))
