@@ -25,7 +25,7 @@ PRETRAINING = albert(
 )
 CASES = [
     PRETRAINING,
-    albert("albert_sentence_order", "AlbertForPreTraining", num_labels=3, head="sequence_head"),
+    albert("albert_sentence_order", "AlbertForPreTraining", head="sequence_head"),
     albert("albert_masked_lm", "AlbertForMaskedLM", hidden_act="gelu", num_hidden_groups=3),
     albert(
         "albert_untied",
