@@ -12,6 +12,9 @@ from t2t.models.positions import PositionModule
 from t2t.models.shared import Shared
 from t2t.models.stack import Stack
 
+Projected = tuple[jax.Array, jax.Array]
+"""Keys and values `[batch, length, kv heads, head_dim]`."""
+
 Cache = dict[str, Any]
 """Keys and values of one layer or, with a leading axis, of all."""
 
@@ -73,20 +76,20 @@ class Layer(nnx.Module):
         self, x: jax.Array, context: Context, local: jax.Array | None, key: jax.Array | None
     ) -> jax.Array:
         """`[batch, length, d_model]` -> the same; `local` is a bool scalar where layers differ."""
-        length = x.shape[1]
-        keys = split_key(key, 6)
+        keys = split_key(key, 3)
 
         def attend_self(x):
-            queries, attended_keys, values = self._project(x, context, local)
-            return self._attend(queries, attended_keys, values, context, local, keys[0], length)
+            queries, own = self._project(x, context, local)
+            bias = context.bias
+            if self._spec.positions.per_layer:
+                bias = self.positions.bias(x.shape[1], x.shape[1], self._dtype)
+            encoded = self.project_memory(context.memory) if self._spec.merged_attention else None
+            return self._attend_self(queries, own, encoded, bias, context, local, keys[0])
 
-        def attend_memory(x):
-            return self._cross(x, self.project_memory(context.memory), context, keys[2])
+        def attend_encoder(x):
+            return self._attend_encoder(x, self.project_memory(context.memory), context, keys[1])
 
-        x = self._add("self_attention", attend_self, x, keys[1])
-        if self._spec.cross_attention:
-            x = self._add("cross_attention", attend_memory, x, keys[3])
-        return self._add("mlp", lambda x: self.mlp(x, keys[4]), x, keys[5])
+        return self._add_branches(x, attend_self, attend_encoder, keys[2])
 
     def step(
         self,
@@ -97,84 +100,71 @@ class Layer(nnx.Module):
         position: jax.Array,
     ) -> tuple[jax.Array, Cache]:
         """One token `[batch, 1, d_model]` at `position`; returns the cache with it added."""
+        encoded = (cache["cross_key"], cache["cross_value"]) if "cross_key" in cache else None
         updated = {}
 
         def attend_self(x):
-            queries, new_keys, new_values = self._project(x, context, local)
-            for name, new in {"key": new_keys, "value": new_values}.items():
+            queries, new = self._project(x, context, local)
+            for name, projected in zip(("key", "value"), new, strict=True):
                 write = jax.lax.dynamic_update_slice_in_dim
-                updated[name] = write(cache[name], new, position, axis=1)
-            keys, values = updated["key"], updated["value"]
-            memory = (cache["cross_key"], cache["cross_value"]) if "cross_key" in cache else None
-            return self._attend(
-                queries, keys, values, context, local, None, keys.shape[1], memory, position
-            )
+                updated[name] = write(cache[name], projected, position, axis=1)
+            own = updated["key"], updated["value"]
+            bias = context.bias
+            if self._spec.positions.per_layer:
+                bias = self.positions.bias_row(position, own[0].shape[1], self._dtype)
+            return self._attend_self(queries, own, encoded, bias, context, local, None)
 
-        def attend_memory(x):
-            return self._cross(x, (cache["cross_key"], cache["cross_value"]), context, None)
+        def attend_encoder(x):
+            return self._attend_encoder(x, encoded, context, None)
 
-        x = self._add("self_attention", attend_self, x, None)
-        if self._spec.cross_attention:
-            x = self._add("cross_attention", attend_memory, x, None)
-        x = self._add("mlp", lambda x: self.mlp(x, None), x, None)
+        x = self._add_branches(x, attend_self, attend_encoder, None)
         return x, {**cache, **updated}
 
-    def project_memory(self, memory: Memory | None) -> tuple[jax.Array, jax.Array]:
+    def project_memory(self, memory: Memory | None) -> Projected:
         """Keys and values of the encoder's output, as the cache keeps them."""
         assert memory is not None
-        if self._spec.merged_attention:
-            return self.self_attention.keys_and_values(memory.encoded)
-        keys, values = self.cross_attention.keys_and_values(memory.encoded)
-        return keys, values
+        merged = self._spec.merged_attention
+        attention = self.self_attention if merged else self.cross_attention
+        return attention.keys_and_values(memory.encoded)
 
-    def _project(self, x, context: Context, local):
-        """Queries, keys and values of the layer's own input, rotated."""
+    def _project(self, x, context: Context, local) -> tuple[jax.Array, Projected]:
+        """Queries, and keys and values, of the layer's own input, rotated."""
         queries = self.self_attention.queries(x)
         keys, values = self.self_attention.keys_and_values(x)
-        return (
-            _rotated(queries, context.positions, context, local),
-            _rotated(keys, context.positions, context, local),
-            values,
-        )
+        queries = _rotated(queries, context.positions, context, local)
+        return queries, (_rotated(keys, context.positions, context, local), values)
 
-    def _attend(
-        self,
-        queries,
-        keys,
-        values,
-        context: Context,
-        local,
-        key,
-        length,
-        memory=None,
-        position=None,
-    ):
+    def _attend_self(
+        self, queries, own: Projected, encoded: Projected | None, bias, context: Context, local, key
+    ) -> jax.Array:
         """Attention to own keys and, if merged, to the encoder's in the same softmax."""
-        mask, bias = context.mask.for_layer(local), context.bias
-        if self._spec.positions.per_layer:
-            bias = (
-                self.positions.bias(length, length, self._dtype)
-                if position is None
-                else self.positions.bias_row(position, length, self._dtype)
-            )
+        mask, (keys, values) = context.mask.for_layer(local), own
         if self._spec.merged_attention:
             assert context.memory is not None
-            memory = memory or self.project_memory(context.memory)
-            lengths = (keys.shape[1], memory[0].shape[1])
+            assert encoded is not None
+            lengths = keys.shape[1], encoded[0].shape[1]
             mask = joined(mask, context.memory.mask, queries.shape[1], lengths)
-            keys = jnp.concatenate([keys, memory[0]], axis=1)
-            values = jnp.concatenate([values, memory[1]], axis=1)
+            keys = jnp.concatenate([keys, encoded[0]], axis=1)
+            values = jnp.concatenate([values, encoded[1]], axis=1)
         return self.self_attention.attend(queries, keys, values, mask=mask, bias=bias, key=key)
 
-    def _cross(self, x, memory, context: Context, key):
+    def _attend_encoder(self, x, encoded: Projected | None, context: Context, key) -> jax.Array:
         assert context.memory is not None
-        keys, values = memory
-        queries = self.cross_attention.queries(x)
+        assert encoded is not None
+        queries, (keys, values) = self.cross_attention.queries(x), encoded
         if context.memory.positions is not None:
             queries = _rotated(queries, context.positions, context, None)
             keys = _rotated(keys, context.memory.positions, context, None)
         mask = context.memory.mask
         return self.cross_attention.attend(queries, keys, values, mask=mask, bias=None, key=key)
+
+    def _add_branches(self, x, attend_self, attend_encoder, key: jax.Array | None) -> jax.Array:
+        """The residual stream after all branches."""
+        keys = split_key(key, 4)
+        x = self._add("self_attention", attend_self, x, keys[0])
+        if self._spec.cross_attention:
+            x = self._add("cross_attention", attend_encoder, x, keys[1])
+        return self._add("mlp", lambda x: self.mlp(x, keys[2]), x, keys[3])
 
     def _add(self, branch: str, function, x: jax.Array, key: jax.Array | None) -> jax.Array:
         rate, together = self._dropout.residual, self._dropout.shared_over_length
