@@ -72,7 +72,7 @@ def export_hf(
     """Writes a trained model as a folder for `transformers`; see `save_hf`."""
     save_hf(
         trained.model.config,
-        trained.params,
+        trained.merged_params,
         directory,
         tokenizer or trained.tokenizer,
         max_shard_size,
@@ -94,7 +94,10 @@ def adapt_runs(
     same = Path(encoder_dir).resolve() == Path(decoder_dir).resolve()
     decoder = encoder if same else load_trained(decoder_dir, imports=imports)
     config, params = adapt(
-        encoder.model.config, encoder.params, decoder.model.config, decoder.params
+        encoder.model.config,
+        encoder.merged_params,
+        decoder.model.config,
+        decoder.merged_params,
     )
     source = decoder.tokenizer
     files = sorted(Path(source).iterdir()) if isinstance(source, Path) else ()

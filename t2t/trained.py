@@ -21,7 +21,7 @@ from t2t.errors import UserError
 from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
 from t2t.interop.tokenizer_files import vocabulary_of
 from t2t.models.definition import Model, Params
-from t2t.models.lora import make_model
+from t2t.models.lora import LoRAModel, make_model
 from t2t.models.serialization import from_dict
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.loop import check_vocabularies, train
@@ -50,6 +50,13 @@ class TrainedModel:
     step: int
     task_or_mixture: Task | Mixture | None
     tokenizer: Path | Vocabulary | None
+
+    @property
+    def merged_params(self) -> Params:
+        """Those of the ordinary model: what adapters of LoRA have learnt is in their kernels."""
+        if isinstance(self.model, LoRAModel):
+            return self.model.lora.merge(self.params)
+        return self.params
 
     @property
     def features(self) -> Mapping[str, Feature]:

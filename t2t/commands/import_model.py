@@ -36,7 +36,8 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
     refuse(bindings)
     for name in ("step", "activations", "with_optimizer"):
-        if getattr(args, name) and not args.from_t5x:
+        value = getattr(args, name)
+        if value is not None and value is not False and not args.from_t5x:
             raise UserError(f"--{name} is for --from_t5x.")
     prepare_jax()
     from t2t.conversion import import_hf, import_t5x

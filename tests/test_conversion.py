@@ -1,0 +1,290 @@
+"""`t2t import` and `t2t export`, and that what they make is used as any run's folder."""
+
+import json
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from t2t import conversion
+from t2t.cli import main
+from t2t.data.features import Feature
+from t2t.data.registry import TaskRegistry
+from t2t.data.sources import InMemoryDataSource
+from t2t.data.vocabularies import ByteVocabulary, PassThroughVocabulary
+from t2t.interop.hugging_face import load_hf, save_hf
+from t2t.models.lora import LoRA, make_model
+from t2t.trained import TrainedModel, load_trained
+from t2t.training.checkpoints import Checkpoints
+from tests.interop.t5_models import random_params, tiny
+from tests.interop.t5x.checkpoints import random_target, write_legacy
+
+CONFIG = tiny(vocab_size=384, dropout_rate=0.1)
+STEP = 7
+RUN = f"""
+train.model_dir = 'imported'
+train.model = %MODEL
+train.mixture = 'ids_copied'
+train.sequence_length = {{'inputs': 8, 'targets': 8}}
+train.batch_size = 8
+train.total_steps = {STEP + 2}
+train.optimizer = @adafactor()
+adafactor.learning_rate = @constant_schedule()
+constant_schedule.peak = 0.0
+"""
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    """An empty folder to work in, two tasks, and the tests' own cache of compiled programs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", jax.config.jax_compilation_cache_dir)
+    text, ids = Feature(ByteVocabulary(extra_ids=125)), Feature(PassThroughVocabulary(12, 1))
+    made = {
+        "bytes_copied": (text, [{"inputs": f"word {i}", "targets": f"{i}"} for i in range(40)]),
+        "ids_copied": (ids, [{"inputs": [3, i % 9 + 2], "targets": [i % 9]} for i in range(40)]),
+    }
+    for name, (feature, examples) in made.items():
+        TaskRegistry.add(
+            name,
+            source=InMemoryDataSource({"train": examples, "validation": examples[:8]}),
+            output_features={"inputs": feature, "targets": feature},
+        )
+    yield
+    for name in made:
+        TaskRegistry.remove(name)
+
+
+@pytest.fixture
+def hf():
+    """Name of a folder of Hugging Face with a tokenizer."""
+    save_hf(CONFIG, random_params(CONFIG), "hf", ByteVocabulary(extra_ids=125))
+    return "hf"
+
+
+@pytest.fixture
+def imported(hf):
+    """Name of the folder that `t2t import` made of it."""
+    assert main(["import", "--from_hf", hf, "--model_dir", "imported"]) == 0
+    return "imported"
+
+
+@pytest.fixture
+def t5x():
+    """Name of a folder with a checkpoint of T5X after some steps, with Adafactor's moments."""
+    target, random = random_target(), np.random.default_rng(1)
+    state = {"step": np.int32(STEP)}
+    for name, array in target.items():
+        # Nothing is so large that it is factored.
+        empty = {kind: np.zeros(1, np.float32) for kind in ("m", "v_row", "v_col")}
+        moments = {**empty, "v": random.random(array.shape, np.float32) + 1}
+        state |= {f"param_states/{name}/{kind}": value for kind, value in moments.items()}
+    write_legacy(Path("t5x") / f"checkpoint_{STEP}", target, state=state)
+    return "t5x"
+
+
+def finetune(*words):
+    """The command line of a short fine-tuning, which changes nothing at this learning rate."""
+    return [
+        "train",
+        "--gin_file=imported/model.gin",
+        "--gin_file=runs/finetune.gin",
+        "--gin.INIT_FROM='imported'",
+        "--gin.MIXTURE='bytes_copied'",
+        "--gin.TRAIN_STEPS=1",
+        "--gin.train.sequence_length={'inputs': 16, 'targets': 8}",
+        "--gin.train.batch_size=8",
+        "--gin.constant_schedule.peak=0.0",
+        *words,
+    ]
+
+
+def assert_same(actual, expected):
+    jax.tree.map(np.testing.assert_array_equal, actual, expected)
+
+
+def message(capsys):
+    """What was printed to standard error, on one line."""
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_imported_used_exported_and_imported_again(imported, capsys, tmp_path):
+    trained = load_trained(imported)
+    assert_same(trained.params, random_params(CONFIG))
+    assert (trained.step, trained.task_or_mixture) == (0, None)
+
+    (tmp_path / "in.txt").write_text("one\ntwo words\n\n")
+    words = ["--input", "in.txt", "--max_decode_length", "3"]
+    assert main(["infer", "--model_dir", imported, *words]) == 0
+    assert capsys.readouterr().out.count("\n") == 3
+
+    assert main(["export", "--model_dir", imported, "--to_hf", "out"]) == 0
+    assert {path.name for path in Path("out").iterdir()} == {
+        path.name for path in Path("hf").iterdir()
+    }
+    assert (
+        Path("out/tokenizer_config.json").read_text()
+        == Path("hf/tokenizer_config.json").read_text()
+    )
+    assert main(["import", "--from_hf", "out", "--model_dir", "again"]) == 0
+    count = sum(leaf.size for leaf in jax.tree.leaves(trained.params))
+    assert f"'again': EncoderDecoder of {count:,} parameters." in message(capsys)
+    assert_same(load_trained("again").params, trained.params)
+    assert load_trained("again").model.config == trained.model.config
+
+
+def test_what_is_imported(imported):
+    names = {path.name for path in Path(imported).iterdir()}
+    assert names == {"model.json", "model.gin", "tokenizer", "checkpoints"}
+    identity = json.loads(Path(imported, "model.json").read_text())
+    assert identity["imported"] == {"from": "hf", "optimizer": False}
+
+
+def test_fine_tuned_from_an_import(imported):
+    assert main(finetune("--model_dir=run")) == 0
+    run = load_trained("run")
+    assert run.step == 1
+    assert_same(run.params, random_params(CONFIG))
+    assert run.model.config.dropout.residual == 0.1
+    assert run.model.config.compute.dtype == "bfloat16"
+    assert main(["export", "--model_dir", "run", "--to_hf", "out"]) == 0
+    assert (Path("out") / "tokenizer_config.json").is_file()
+    assert_same(load_hf("out").params, random_params(CONFIG))
+
+
+def test_an_import_without_optimizer_cannot_go_on_in_its_folder(imported, capsys):
+    assert main(finetune("--model_dir=imported")) == 1
+    assert "holds an imported model without the state of an optimizer" in message(capsys)
+    assert not Path(imported, "config.gin").exists()
+
+
+def test_an_import_of_t5x_goes_on_in_its_folder(t5x):
+    words = ["--with_optimizer", "--step", str(STEP), "--activations=silu,linear"]
+    assert main(["import", "--from_t5x", t5x, "--model_dir", "imported", *words]) == 0
+    before = load_trained("imported")
+    assert before.step == STEP
+    assert before.model.config.encoder.feed_forward.activations == ("silu", "linear")
+    Path("run.gin").write_text(RUN)
+    assert main(["train", "--gin_file=imported/model.gin", "--gin_file=run.gin"]) == 0
+    after = load_trained("imported")
+    assert after.step == STEP + 2
+    assert_same(after.params, before.params)
+
+
+def test_t5x_without_optimizer(t5x):
+    assert main(["import", "--from_t5x", t5x, "--model_dir", "imported"]) == 0
+    identity = json.loads(Path("imported/model.json").read_text())
+    assert not identity["imported"]["optimizer"]
+    assert not Path("imported/tokenizer").exists()
+
+
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_an_existing_folder_is_left_alone(imported, command, capsys):
+    words = {
+        "import": ["--from_hf", "hf", "--model_dir", "there"],
+        "export": ["--model_dir", imported, "--to_hf", "there"],
+    }
+    Path("there").mkdir()
+    Path("there/mine.txt").write_text("mine")
+    assert main([command, *words[command]]) == 1
+    assert "'there' exists already" in message(capsys)
+    assert [path.name for path in Path("there").iterdir()] == ["mine.txt"]
+
+
+def test_an_empty_folder_may_be_there(hf):
+    Path("there").mkdir()
+    assert main(["import", "--from_hf", hf, "--model_dir", "there"]) == 0
+    assert load_trained("there").step == 0
+
+
+def test_nothing_is_left_of_an_import_that_lacks_a_tensor(capsys):
+    params = random_params(CONFIG)
+    config = tiny(vocab_size=384, num_decoder_layers=3)
+    save_hf(CONFIG, params, "hf")
+    save_hf(config, random_params(config), "deeper")
+    shutil.copy("deeper/config.json", "hf/config.json")
+    before = {path.name for path in Path().iterdir()}
+    assert main(["import", "--from_hf", "hf", "--model_dir", "imported"]) == 1
+    assert "decoder.block.2." in message(capsys)
+    assert {path.name for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_nothing_is_left_of_what_was_interrupted(imported, command, monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoints, "save", interrupt)
+    monkeypatch.setattr("t2t.interop.hugging_face.write_shards", interrupt)
+    words = {
+        "import": ["--from_hf", "hf", "--model_dir", "new"],
+        "export": ["--model_dir", imported, "--to_hf", "new"],
+    }
+    assert main([command, *words[command]]) == 130
+    assert "interrupted" in message(capsys)
+    assert {path.name for path in Path().iterdir()} == {"hf", "imported"}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "expected"),
+    [
+        (["import", "--model_dir=x"], 2, "--from_hf --from_t5x is required"),
+        (["import", "--from_hf=a", "--from_t5x=b", "--model_dir=x"], 2, "not allowed with"),
+        (["import", "--from_hf=a"], 2, "--model_dir"),
+        (["import", "--from_hf=a", "--model_dir=x", "--step=0"], 1, "--step is for --from_t5x"),
+        (["import", "--from_hf=a", "--model_dir=x", "--with_optimizer"], 1, "--with_optimizer is"),
+        (["import", "--from_hf=a", "--model_dir=x", "--activations=relu"], 1, "--activations is"),
+        (["import", "--from_hf=a", "--model_dir=x"], 1, "'a' is no folder"),
+        (["import", "--from_t5x=a", "--model_dir=x"], 1, "'a' is no folder"),
+        (["import", "--from_hf=a", "--model_dir=x", "--gin.B=1"], 1, "only `t2t train` takes gin"),
+        (["export", "--model_dir=a", "--to_hf=x"], 1, "not the folder of a training run"),
+        (["export", "--model_dir=a", "--to_hf=x", "--dtype=int8"], 2, "invalid choice: 'int8'"),
+        (["export", "--model_dir=a"], 2, "--to_hf"),
+    ],
+)
+def test_wrong_flags(words, status, expected, capsys):
+    if status == 2:
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+    else:
+        assert main(words) == 1
+    assert expected in message(capsys)
+    assert not Path("x").exists()
+
+
+def test_bad_flags_of_a_good_folder(imported, t5x, capsys):
+    for words, expected in [
+        (["export", "--model_dir", imported, "--max_shard_size=many"], "max_shard_size"),
+        (["export", "--model_dir", imported, "--tokenizer=t5x"], "'t5x' has no tokenizer"),
+        (["import", "--from_t5x", t5x, "--step=5"], "no T5X checkpoint of step 5"),
+        (["import", "--from_t5x", t5x, "--activations=relu"], "activations"),
+    ]:
+        target = "--to_hf=x" if words[0] == "export" else "--model_dir=x"
+        assert main([*words, target]) == 1, words
+        assert expected in message(capsys)
+        assert not Path("x").exists()
+
+
+def test_uses_of_an_import_that_need_a_task(imported, t5x, capsys):
+    assert main(["eval", "--model_dir", imported]) == 1
+    assert "name what to evaluate it on: --mixture=" in message(capsys)
+    assert main(["eval", "--model_dir", imported, "--mixture=bytes_copied"]) == 0
+    assert main(["import", "--from_t5x", t5x, "--model_dir", "ids"]) == 0
+    capsys.readouterr()
+    assert main(["infer", "--model_dir", "ids", "--input=hf/config.json"]) == 1
+    assert "has no tokenizer that t2t reads" in message(capsys)
+    assert main(["eval", "--model_dir", "ids", "--mixture=bytes_copied"]) == 1
+    assert "has 384 ids, but EncoderDecoder.vocab_size is 12" in message(capsys)
+
+
+def test_adapters_are_exported_in_their_kernels():
+    lora = LoRA(rank=2, alpha=4.0)
+    model = make_model(CONFIG, lora)
+    params = jax.tree.map(
+        lambda leaf: np.random.default_rng(0).normal(size=leaf.shape).astype(np.float32),
+        model.abstract_params,
+    )
+    conversion.export_hf(TrainedModel({}, model, params, 0, None, None), "out")
+    assert_same(load_hf("out").params, jax.tree.map(np.asarray, lora.merge(params)))
