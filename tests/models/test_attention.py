@@ -3,153 +3,94 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t2t.models.attention import Attention, dot_product_attention
+from t2t.errors import UserError
+from t2t.models.attention import Attention
+from t2t.models.config import Compute, Dropout
+from t2t.models.initializers import FanInInit
+from t2t.models.masks import AttentionMask
+from t2t.models.norms import RMSNorm
+from t2t.models.shared import Shared
 
-BATCH, QUERIES, KEYS, HEADS, HEAD_DIM = 2, 5, 7, 3, 4
+SEGMENTS = np.array([[1] * 7, [1, 1, 1, 0, 0, 0, 0]])
 
 
-def random(shape, seed):
+def random(shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def projections():
-    query = random((BATCH, QUERIES, HEADS, HEAD_DIM), 0)
-    key, value = random((2, BATCH, KEYS, HEADS, HEAD_DIM), 1)
-    return query, key, value
+def apply(dense, x):
+    out = x @ np.asarray(dense.kernel[...], np.float64)
+    return out + np.asarray(dense.bias[...]) if hasattr(dense, "bias") else out
 
 
-def reference(query, key, value, bias=None, mask=None):
-    """One query and head after the other, in float64."""
-    bias = np.zeros((1, HEADS, QUERIES, KEYS)) if bias is None else bias
-    mask = np.ones((1, 1, 1, 1), bool) if mask is None else mask
-    mask = np.broadcast_to(mask, (BATCH, HEADS, QUERIES, KEYS))
-    out = np.zeros((BATCH, QUERIES, HEADS, HEAD_DIM))
-    for b, q, h in np.ndindex(BATCH, QUERIES, HEADS):
-        seen = np.flatnonzero(mask[b, h, q])
-        logits = [np.dot(query[b, q, h], key[b, k, h]) + bias[0, h, q, k] for k in seen]
-        weights = np.exp(np.array(logits, np.float64))
-        weights /= weights.sum()
-        out[b, q, h] = sum(w * value[b, k, h] for w, k in zip(weights, seen, strict=True))
-    return out
+def rms(x, scale):
+    return x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6) * scale
 
 
-MASKS = {
-    "none": None,
-    "padding": np.array([[1] * 7, [1, 1, 1, 0, 0, 0, 0]], bool)[:, None, None, :],
-    "causal": np.tril(np.ones((QUERIES, KEYS), bool))[None, None],
+def build(spec, seed=0):
+    shared = Shared(FanInInit(), Dropout(), Compute())
+    layer = spec.build(6, 2, shared, jax.random.key(seed), 5)
+    for i, dense in enumerate((layer.query, layer.key, layer.value, layer.out)):
+        if hasattr(dense, "bias"):
+            dense.bias[...] = random(dense.bias[...].shape, 10 + i)
+    return layer
+
+
+SPECS = {
+    "T5": Attention(4, 3, scale=1.0),
+    "default scale": Attention(4, 3),
+    "biases": Attention(4, 3, bias=True, out_bias=True),
+    "grouped": Attention(4, 3, num_kv_heads=2),
+    "multi-query": Attention(4, 3, num_kv_heads=1, scale=0.7),
+    "normed and capped": Attention(4, 3, norm=RMSNorm(), soft_cap=0.5),
 }
 
 
-@pytest.mark.parametrize("with_bias", [False, True])
-@pytest.mark.parametrize("mask", MASKS)
-def test_equals_a_loop_in_numpy(mask, with_bias):
-    bias = random((1, HEADS, QUERIES, KEYS), 2) if with_bias else None
-    query, key, value = projections()
-    actual = dot_product_attention(query, key, value, bias, MASKS[mask])
-    expected = reference(query, key, value, bias, MASKS[mask])
-    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("name", SPECS)
+def test_equals_numpy(name):
+    spec = SPECS[name]
+    layer, x, memory = build(spec), random((2, 5, 6), 1), random((2, 7, 5), 2)
+    queries = apply(layer.query, x).reshape(2, 5, 4, 3)
+    keys = apply(layer.key, memory).reshape(2, 7, -1, 3)
+    values = apply(layer.value, memory).reshape(2, 7, -1, 3)
+    if spec.norm:
+        layer.query_norm.scale[...] = scale = random((3,), 3)
+        queries, keys = rms(queries, scale), rms(keys, 1.0)
+    group = 4 // keys.shape[2]
+    keys, values = np.repeat(keys, group, 2), np.repeat(values, group, 2)
+    logits = np.einsum("bqhd,bkhd->bhqk", queries, keys)
+    logits *= 3**-0.5 if spec.scale is None else spec.scale
+    if spec.soft_cap:
+        logits = spec.soft_cap * np.tanh(logits / spec.soft_cap)
+    weights = np.exp(logits) * (SEGMENTS[:, None, None] > 0)
+    weights /= weights.sum(-1, keepdims=True)
+    attended = np.einsum("bhqk,bkhd->bqhd", weights, values).reshape(2, 5, 12)
 
-
-def test_keys_masked_out_have_no_influence_at_all():
-    query, key, value = projections()
-    mask = MASKS["padding"]
-    before = dot_product_attention(query, key, value, None, mask)
-    key[1, 3:], value[1, 3:] = 50.0, -1e6
-    np.testing.assert_array_equal(dot_product_attention(query, key, value, None, mask), before)
-
-
-def test_a_row_masked_everywhere_gives_finite_values_and_gradients():
-    query, key, value = projections()
-    mask = np.ones((1, 1, QUERIES, KEYS), bool)
-    mask[:, :, 2] = False
-
-    def total(*arrays):
-        return jnp.sum(jnp.square(dot_product_attention(*arrays, None, mask)))
-
-    gradients = jax.grad(total, argnums=(0, 1, 2))(query, key, value)
-    assert np.isfinite(total(query, key, value))
-    assert all(np.isfinite(g).all() for g in gradients)
-
-
-def test_bfloat16_in_gives_bfloat16_out():
-    arrays = [jnp.asarray(a, jnp.bfloat16) for a in projections()]
-    actual = dot_product_attention(*arrays, jnp.zeros((1, HEADS, QUERIES, KEYS)), MASKS["causal"])
-    assert actual.dtype == jnp.bfloat16
-    expected = reference(*[np.asarray(a, np.float64) for a in arrays], mask=MASKS["causal"])
-    np.testing.assert_allclose(actual.astype(jnp.float32), expected, atol=0.05)
-
-
-@pytest.mark.parametrize("with_bias", [False, True])
-def test_softmax_is_float32_in_bfloat16_models(with_bias):
-    arrays = [jnp.asarray(a, jnp.bfloat16) for a in projections()]
-    bias = jnp.zeros((1, HEADS, QUERIES, KEYS), jnp.bfloat16) if with_bias else None
-    jaxpr = jax.make_jaxpr(dot_product_attention)(*arrays, bias, MASKS["causal"]).jaxpr
-    # Exponentials and sums; in a function of their own or not.
-    found = [e for e in every_equation(jaxpr) if e.primitive.name in ("exp", "reduce_sum", "div")]
-    assert {e.primitive.name for e in found} == {"exp", "reduce_sum", "div"}
-    assert {e.invars[0].aval.dtype for e in found} == {jnp.dtype("float32")}
-
-
-def every_equation(jaxpr):
-    for equation in jaxpr.eqns:
-        yield equation
-        for value in equation.params.values():
-            inner = getattr(value, "jaxpr", value)
-            if hasattr(inner, "eqns"):
-                yield from every_equation(inner)
-
-
-def test_dropout_of_weights_needs_a_key_and_keeps_the_expectation():
-    query, key, value = projections()
-    plain = dot_product_attention(query, key, value, None, None)
-    without_key = dot_product_attention(query, key, value, None, None, dropout_rate=0.5)
-    np.testing.assert_array_equal(plain, without_key)
-
-    def dropped(dropout_key):
-        return dot_product_attention(
-            query, key, value, None, None, dropout_rate=0.5, dropout_key=dropout_key
-        )
-
-    draws = jax.vmap(dropped)(jax.random.split(jax.random.key(0), 4000))
-    assert not np.array_equal(draws[0], draws[1])
-    # Standard error of the mean is at most max|value| / sqrt(4000).
-    bound = 5 * np.abs(value).max() / 4000**0.5
-    np.testing.assert_allclose(draws.mean(axis=0), plain, atol=bound)
-
-
-def make_attention():
-    return Attention(6, HEADS, HEAD_DIM, dropout_rate=0.0, key=jax.random.key(0))
-
-
-def test_module_projects_and_splits_heads_as_numpy_does():
-    attention = make_attention()
-    x, memory = random((BATCH, QUERIES, 6), 3), random((BATCH, KEYS, 6), 4)
-
-    def project(array, dense):
-        out = array @ np.asarray(dense.kernel[...])
-        return out.reshape(*array.shape[:2], HEADS, HEAD_DIM)
-
-    attended = reference(
-        project(x, attention.query),
-        project(memory, attention.key),
-        project(memory, attention.value),
-        mask=MASKS["padding"],
+    keys, values = layer.keys_and_values(jnp.asarray(memory))
+    assert keys.shape == values.shape == (2, 7, spec.kv_heads, 3)
+    mask = AttentionMask(key_segments=jnp.asarray(SEGMENTS))
+    actual = layer.attend(
+        layer.queries(jnp.asarray(x)), keys, values, mask=mask, bias=None, key=None
     )
-    expected = attended.reshape(BATCH, QUERIES, -1) @ np.asarray(attention.out.kernel[...])
-    actual = attention(x, memory, None, MASKS["padding"], None)
-    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(actual, apply(layer.out, attended), rtol=1e-3, atol=1e-4)
 
 
-def test_attending_to_projections_made_before_is_the_same():
-    attention = make_attention()
-    x, memory = (
-        jnp.asarray(random((BATCH, QUERIES, 6), 3)),
-        jnp.asarray(random((BATCH, KEYS, 6), 4)),
-    )
-    bias = jnp.asarray(random((1, HEADS, QUERIES, KEYS), 5))
-    keys, values = attention.project_memory(memory)
-    assert keys.shape == values.shape == (BATCH, KEYS, HEADS, HEAD_DIM)
-    np.testing.assert_array_equal(
-        attention.attend_cached(x, keys, values, bias, MASKS["causal"]),
-        attention(x, memory, bias, MASKS["causal"], None),
-    )
+def test_only_a_scale_of_one_is_folded_into_the_queries():
+    folded, plain = (build(SPECS[name]).query.kernel[...] for name in ("T5", "default scale"))
+    np.testing.assert_allclose(folded, plain * 3**-0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_heads": 0}, r"Attention\.num_heads must be at least 1"),
+        ({"head_dim": 0}, r"Attention\.head_dim must be at least 1"),
+        ({"num_kv_heads": 0}, r"Attention\.num_kv_heads must be at least 1"),
+        ({"num_kv_heads": 3}, r"Attention\.num_heads = 4 .*Attention\.num_kv_heads = 3"),
+        ({"scale": 0.0}, r"Attention\.scale must be above 0"),
+        ({"soft_cap": -1.0}, r"Attention\.soft_cap must be above 0"),
+    ],
+)
+def test_impossible_settings_are_named(settings, message):
+    with pytest.raises(UserError, match=message):
+        Attention(**{"num_heads": 4, "head_dim": 3} | settings)

@@ -3,83 +3,62 @@ import dataclasses
 import pytest
 
 from t2t.errors import UserError
-from t2t.models.config import ACTIVATIONS, REMAT_POLICIES, T5Config
+from t2t.models.attention import Attention
+from t2t.models.config import DTYPES, REMAT_POLICIES, Compute, Dropout, SpecialTokens
+from t2t.models.norms import RMSNorm
+from t2t.models.positions import RelativeBias
+from t2t.models.presets import t5
+from tests.models.computing import SIZES, V1_1
 
-VALID = T5Config(
-    vocab_size=64,
-    d_model=16,
-    d_ff=32,
-    num_heads=2,
-    head_dim=8,
-    num_encoder_layers=1,
-    num_decoder_layers=1,
-)
-SIZES = [field.name for field in dataclasses.fields(T5Config) if field.type in ("int", int)]
-
-
-def test_the_sizes_are_all_the_integers():
-    assert len(SIZES) == 9
-
-
-@pytest.mark.parametrize("value", [0, -1])
-@pytest.mark.parametrize("name", SIZES)
-def test_sizes_must_be_positive(name, value):
-    with pytest.raises(UserError, match=rf"T5Config\.{name} must be at least 1, got {value}"):
-        dataclasses.replace(VALID, **{name: value})
-
-
-@pytest.mark.parametrize("buckets", [1, 2, 3, 6, 30, 33])
-def test_buckets_must_be_a_multiple_of_four(buckets):
-    with pytest.raises(UserError, match=f"multiple of 4.*got {buckets}"):
-        dataclasses.replace(VALID, relative_attention_num_buckets=buckets)
+RATES = [field.name for field in dataclasses.fields(Dropout) if field.name != "shared_over_length"]
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan")])
-def test_dropout_rate_must_be_a_probability_below_one(rate):
-    with pytest.raises(UserError, match=r"dropout_rate must be in \[0, 1\)"):
-        dataclasses.replace(VALID, dropout_rate=rate)
+@pytest.mark.parametrize("name", RATES)
+def test_dropout_rates_must_be_probabilities_below_one(name, rate):
+    with pytest.raises(UserError, match=rf"Dropout\.{name} must be in \[0, 1\)"):
+        Dropout(**{name: rate})
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_dropout_is_true_if_anything_is_dropped(name):
+    assert Dropout(**{name: 0.1})
+    assert not Dropout(shared_over_length=True)
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "nearest"),
+    ("field", "value", "message"),
     [
-        ("mlp_activations", ("gelu", "liner"), "linear"),
-        ("mlp_activations", ("gelu_new",), "gelu"),
-        ("remat", "minimum", "minimal"),
-        ("dtype", "bfloat", "bfloat16"),
+        ("remat", "minimum", "Did you mean 'minimal'"),
+        ("dtype", "bfloat", "Did you mean 'bfloat16'"),
+        ("attention", "cuddn", "Did you mean 'cudnn'"),
+        ("remat", "xyz", "none of " + ", ".join(REMAT_POLICIES)),
+        ("dtype", "xyz", "none of " + ", ".join(DTYPES)),
     ],
 )
-def test_unknown_names_are_errors_with_the_nearest_valid_one(field, value, nearest):
-    with pytest.raises(UserError, match=rf"T5Config\.{field}: .*Did you mean '{nearest}'"):
-        dataclasses.replace(VALID, **{field: value})
+def test_unknown_names_are_errors_with_the_valid_ones(field, value, message):
+    with pytest.raises(UserError, match=rf"Compute\.{field}: .*{message}"):
+        Compute(**{field: value})
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "listed"),
-    [
-        ("mlp_activations", ("xyz",), ACTIVATIONS),
-        ("remat", "xyz", REMAT_POLICIES),
-        ("dtype", "xyz", ("float32", "bfloat16")),
-    ],
-)
-def test_unknown_names_are_errors_that_list_the_valid_ones(field, value, listed):
-    with pytest.raises(UserError, match="none of " + ", ".join(listed)):
-        dataclasses.replace(VALID, **{field: value})
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_of_a_t5_must_be_positive(name):
+    with pytest.raises(UserError, match=r"must be (at least \d|beyond).*got 0"):
+        t5(**SIZES | {name: 0})
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_every_listed_activation_is_accepted(name):
-    assert dataclasses.replace(VALID, mlp_activations=(name,)).mlp_activations == (name,)
+def test_defaults_of_the_preset_are_those_of_t5_1_1():
+    config = t5(**{k: v for k, v in SIZES.items() if k not in ("num_buckets", "max_distance")})
+    assert config.encoder.feed_forward.activations == ("gelu_tanh", "linear")
+    assert not config.head.tied
+    assert not config.dropout
+    assert config.tokens == SpecialTokens(pad=0, eos=1, bos=None, start=0)
+    for stack in (config.encoder, config.decoder):
+        assert stack.positions == RelativeBias(32, 128)
+        assert stack.norm == RMSNorm(1e-6)
+        assert stack.attention == Attention(3, 4, scale=1.0)
 
 
-def test_defaults_are_those_of_t5_1_1():
-    assert VALID.mlp_activations == ("gelu", "linear")
-    assert not VALID.tie_embeddings
-    assert VALID.relative_attention_num_buckets == 32
-    assert VALID.relative_attention_max_distance == 128
-    assert VALID.layer_norm_epsilon == 1e-6
-
-
-def test_is_immutable():
+def test_configurations_are_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        VALID.d_model = 8
+        V1_1.vocab_size = 8
