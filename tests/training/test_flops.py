@@ -1,12 +1,22 @@
 """Analytic operation counts against a hand formula, the compiler, and published figures."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
 
+from t2t.models.attention import Attention
+from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model
+from t2t.models.embedding import Embedding
 from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.encoder_only import EncoderOnly
+from t2t.models.feed_forward import FeedForward
+from t2t.models.heads import HeadTransform, LMHead
+from t2t.models.norms import RMSNorm
 from t2t.models.presets import t5
+from t2t.models.stack import Stack
 from t2t.training.flops import forward_flops, train_flops
 
 
@@ -41,6 +51,46 @@ def test_equals_a_hand_formula():
     decoder = 3 * (decoder_self + decoder_cross + 2 * 2 * 4 * 5)
     logits = 2 * 4 * 11
     assert forward_flops(config, 7, 2) == 2 * (encoder + decoder + logits)
+
+
+def test_a_grouped_decoder_alone_equals_a_hand_formula():
+    # 2 layers, d_model 4, 4 query heads of 3 for 2 of keys and values, gated d_ff 5; 7 + 2 tokens.
+    attention = Attention(4, 3, num_kv_heads=2)
+    config = DecoderOnly(11, Stack(2, 4, attention, FeedForward(5)))
+    layer = 2 * 9 * 4 * 12 + 2 * 9 * 4 * 6 + 2 * 9 * 9 * 12 + 3 * 9 * 4 * 5
+    assert forward_flops(config, 7, 2) == 2 * (2 * layer + 9 * 4 * 11)
+
+
+def test_an_encoder_alone_equals_a_hand_formula():
+    # Token vectors of 3, projected to 4; a head that goes back to 3 before the table.
+    stack = Stack(2, 4, Attention(2, 2), FeedForward(5, ("relu",)), embedding=Embedding(size=3))
+    layer = 4 * 7 * 4 * 4 + 2 * 7 * 7 * 4 + 2 * 7 * 4 * 5
+    encoder = 7 * 3 * 4 + 2 * layer
+    assert forward_flops(EncoderOnly(11, stack), 7, 0) == 2 * encoder
+    head = LMHead(transform=HeadTransform("relu", RMSNorm(), 3))
+    logits = 7 * 4 * 3 + 7 * 3 * 11
+    assert forward_flops(EncoderOnly(11, stack, (head,)), 7, 0) == 2 * (encoder + logits)
+
+
+def test_merged_attention_equals_a_hand_formula():
+    # Keys and values of the encoder are projected once more, and both lengths are attended to.
+    attention = Attention(2, 3)
+    stack = Stack(1, 4, attention, FeedForward(5, ("relu",)))
+    config = EncoderDecoder(11, stack, dataclasses.replace(stack, merged_attention=True))
+    encoder = 4 * 7 * 4 * 6 + 2 * 7 * 7 * 6 + 2 * 7 * 4 * 5
+    decoder = 4 * 2 * 4 * 6 + 2 * 7 * 4 * 6 + 2 * 2 * 9 * 6 + 2 * 2 * 4 * 5
+    assert forward_flops(config, 7, 2) == 2 * (encoder + decoder + 2 * 4 * 11)
+
+
+@pytest.mark.parametrize("architecture", [DecoderOnly, EncoderOnly])
+def test_equals_the_compiler_for_one_stack(architecture):
+    heads = LMHead() if architecture is DecoderOnly else (LMHead(),)
+    config = architecture(512, _config().encoder, heads)
+    model, side = Model(config), config.loss_side
+    batch = {f"{side}_input_tokens": jax.ShapeDtypeStruct((2, 64), jnp.int32)}
+    forward = jax.jit(lambda params, batch: model.bind(params)(batch))
+    cost = forward.lower(model.abstract_params, batch).compile().cost_analysis()
+    assert cost["flops"] == pytest.approx(2 * forward_flops(config, 64, 0), rel=0.03)
 
 
 def test_a_step_is_three_forward_passes_per_row():
