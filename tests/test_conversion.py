@@ -1,4 +1,4 @@
-"""`t2t import` and `t2t export`, and that what they make is used as any run's folder."""
+"""`t2t import`, `export` and `adapt`, and that what they make is used as any run's folder."""
 
 import json
 import shutil
@@ -15,7 +15,14 @@ from t2t.data.registry import TaskRegistry
 from t2t.data.sources import InMemoryDataSource
 from t2t.data.vocabularies import ByteVocabulary, PassThroughVocabulary
 from t2t.interop.hugging_face import load_hf, save_hf
+from t2t.models.attention import Attention
+from t2t.models.config import SpecialTokens
+from t2t.models.decoder_only import DecoderOnly
+from t2t.models.feed_forward import FeedForward
+from t2t.models.heads import LMHead
 from t2t.models.lora import LoRA, make_model
+from t2t.models.positions import RoPE
+from t2t.models.stack import Stack
 from t2t.trained import TrainedModel, load_trained
 from t2t.training.checkpoints import Checkpoints
 from tests.interop.t5_models import random_params, tiny
@@ -288,3 +295,40 @@ def test_adapters_are_exported_in_their_kernels():
     )
     conversion.export_hf(TrainedModel({}, model, params, 0, None, None), "out")
     assert_same(load_hf("out").params, jax.tree.map(np.asarray, lora.merge(params)))
+
+
+def test_adapted_to_an_encoder_decoder_and_used(capsys):
+    language_model = DecoderOnly(
+        384,
+        Stack(
+            num_layers=2,
+            d_model=8,
+            attention=Attention(2, 4, num_kv_heads=1),
+            feed_forward=FeedForward(12, ("silu", "linear")),
+            positions=RoPE(),
+        ),
+        tokens=SpecialTokens(pad=None, eos=1, bos=None),
+        head=LMHead(tied=False),
+    )
+    params = random_params(language_model)
+    save_hf(language_model, params, "hf", ByteVocabulary(extra_ids=125))
+    assert main(["import", "--from_hf", "hf", "--model_dir", "lm"]) == 0
+    assert main(["adapt", "--encoder_dir", "lm", "--model_dir", "adapted"]) == 0
+    assert "an encoder-decoder of" in message(capsys)
+    adapted = load_trained("adapted")
+    assert_same(adapted.params["encoder"], params["decoder"])
+    layers = adapted.params["decoder"]["layers"]
+    assert_same(layers["cross_attention"], params["decoder"]["layers"]["self_attention"])
+    Path("in.txt").write_text("one\n")
+    words = ["--input", "in.txt", "--max_decode_length", "2"]
+    assert main(["infer", "--model_dir", "adapted", *words]) == 0
+    assert main(["infer", "--model_dir", "lm", *words]) == 1
+    assert "Predictions are made by encoder-decoders" in message(capsys)
+
+
+def test_what_cannot_be_adapted(imported, capsys):
+    assert main(["adapt", "--encoder_dir", imported, "--model_dir", "new"]) == 1
+    assert "Adaptation takes models with a decoder only" in message(capsys)
+    assert main(["adapt", "--encoder_dir", "nowhere", "--model_dir", "new"]) == 1
+    assert "'nowhere' is not the folder" in message(capsys)
+    assert not Path("new").exists()
