@@ -1,12 +1,17 @@
 """T5Gemma equals that of transformers, in float32."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", exc_type=ImportError)
 pytest.importorskip("transformers", exc_type=ImportError)
 
-from transformers import T5GemmaConfig, T5GemmaModuleConfig
+import torch
+from transformers import AutoModelForSeq2SeqLM, T5GemmaConfig, T5GemmaModuleConfig
 
+from t2t.interop.hugging_face import save_hf
+from t2t.models.definition import Model
+from tests.interop.test_adaptation import GEMMA, adapted, tokens
 from tests.parity.comparisons import ParityTests
 from tests.parity.harness import Case, untie
 
@@ -81,3 +86,15 @@ FROZEN = [CASES[1]]
 @pytest.mark.parametrize("case", CASES, ids=str)
 class TestT5Gemma(ParityTests):
     pass
+
+
+def test_adapted_language_model_is_exported(tmp_path):
+    new, params = adapted(GEMMA, GEMMA)
+    save_hf(new, params, tmp_path / "t5gemma")
+    model = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "t5gemma").eval()
+    rows = np.array(tokens())
+    batch = {"encoder_input_tokens": rows, "decoder_input_tokens": rows[:, ::-1].copy()}
+    inputs, targets = (torch.from_numpy(array).long() for array in batch.values())
+    with torch.no_grad():
+        expected = model(input_ids=inputs, decoder_input_ids=targets).logits.numpy()
+    np.testing.assert_allclose(Model(new).bind(params)(batch), expected, atol=1e-4)
