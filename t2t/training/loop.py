@@ -117,6 +117,11 @@ def train(
     for name, value in {"total_steps": total_steps, "log_every": log_every}.items():
         if value < 1:
             raise UserError(f"train.{name} must be at least 1, got {value}.")
+    if model.head is None:
+        raise UserError(
+            "Training predicts tokens, but EncoderOnly.heads has no LMHead; other heads compute "
+            "what imported models have learnt."
+        )
     definition = make_model(model, lora)
     if trainable is None:
         trainable = Trainable() if lora is None else Trainable((ADAPTERS,))

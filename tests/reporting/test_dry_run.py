@@ -134,3 +134,13 @@ def test_a_preset_larger_than_memory(folder, capsys):
     estimate = 3 * 2 * 11_135_332_352 / 2 * 626 * 128
     assert amount(printed, "training, per step") == pytest.approx(estimate, rel=0.1)
     assert not Path("run").exists()
+
+
+def test_a_model_without_a_head_over_words(folder, capsys):
+    sizes = "D_MODEL = 64\nD_FF = 64\nNUM_HEADS = 1\nNUM_LAYERS = 1\n"
+    head = "EncoderOnly.heads = (@SequenceClasses(),)\nSequenceClasses.num_classes = 3\n"
+    path = folder / "classes.gin"
+    path.write_text(f"include 'models/bert_encoder.gin'\n{sizes}{head}")
+    words = ["--gin_file=classes.gin", "--gin_file=runs/pretrain.gin", "--model_dir=run"]
+    assert main(["train", *words, "--gin.MIXTURE='spelling'", "--dry_run"]) == 1
+    assert "EncoderOnly.heads has no LMHead" in " ".join(capsys.readouterr().err.split())
