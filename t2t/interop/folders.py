@@ -2,17 +2,23 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import ml_dtypes
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
 from t2t.errors import UserError
-from t2t.interop import safetensors_format
 from t2t.interop.sources import Source, TensorInfo
 from t2t.optional import optional_import
+
+# What becomes float32 by a cast alone; float8 and narrower need the scales kept beside them.
+_DTYPES = re.compile(r"F(64|32|16)|BF16|[IU](64|32|16|8)|BOOL")
+_LISTED = 20  # faults of one kind that a message spells out
 
 
 class _File(Protocol):
@@ -25,13 +31,38 @@ class _File(Protocol):
 
 
 class _SafetensorsFile:
+    """Held open. `pread`, unlike `mmap`, keeps nothing in memory of tensors read before."""
+
     def __init__(self, path: Path):
         self._path = path
-        self._entries = safetensors_format.read_header(path)
-        self.shapes = {name: entry.shape for name, entry in self._entries.items()}
+        with _explained(path):
+            self._file = safe_open(path, "np", backend="pread")
+            tensors = {name: self._file.get_slice(name) for name in self._file.offset_keys()}
+        self.shapes = {name: tuple(tensor.get_shape()) for name, tensor in tensors.items()}
+        dtypes = {name: tensor.get_dtype() for name, tensor in tensors.items()}
+        if odd := [
+            f"'{n}' is {dtype}" for n, dtype in dtypes.items() if not _DTYPES.fullmatch(dtype)
+        ]:
+            raise UserError(
+                f"'{path}' has tensors of dtypes that cannot be read: {', '.join(odd[:_LISTED])}. "
+                f"Convert them to float32 or bfloat16 first."
+            )
 
     def read(self, name: str) -> np.ndarray:
-        return safetensors_format.read_tensor(self._path, self._entries[name])
+        with _explained(self._path):
+            return self._file.get_tensor(name)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"Cannot read '{path}': {error.strerror or error}.") from error
+    except SafetensorError as error:
+        raise UserError(
+            f"'{path}' is damaged or no safetensors file: {error}. Was it downloaded completely?"
+        ) from error
 
 
 class _TorchFile:
@@ -83,8 +114,9 @@ def open_folder(folder: Path) -> Source:
     """The tensors in a folder: safetensors if there are any, else PyTorch's `.bin`.
 
     Raises:
-      UserError: if there are neither; a file is damaged or a shard is missing; the index names a
-        tensor that is not in its shard; or torch is needed and not installed.
+      UserError: if there are neither; a file is damaged or a shard is missing; a tensor is of a
+        dtype that numpy cannot hold; the index names a tensor that is not in its shard; or torch
+        is needed and not installed.
     """
     for name, kind in _KINDS.items():
         index = folder / f"{name}.index.json"
@@ -111,5 +143,7 @@ def _sharded(folder: Path, index: Path, kind: Callable[[Path], _File]) -> Source
     files = {shard: kind(folder / shard) for shard in shards}
     absent = [f"'{n}' in {file}" for n, file in file_of.items() if n not in files[file].shapes]
     if absent:
-        raise UserError(f"'{index}' names tensors that are not there: {', '.join(absent[:20])}.")
+        raise UserError(
+            f"'{index}' names tensors that are not there: {', '.join(absent[:_LISTED])}."
+        )
     return FolderSource(folder, files, file_of)

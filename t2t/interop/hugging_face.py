@@ -80,7 +80,7 @@ def save_hf(
       tokenizer_source: folder to copy the tokenizer's files from, or a Vocabulary of t2t to write
         as such files; None for no tokenizer.
       max_shard_size: of a file of tensors, such as "5GB"; memory holds the parameters and one
-        tensor.
+        such file.
       dtype: of the tensors: "float32", "float16" or "bfloat16".
 
     Raises:

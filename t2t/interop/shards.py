@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
 from t2t.errors import UserError
-from t2t.interop.safetensors_format import write_file
 from t2t.interop.writing import Tensors
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -20,13 +21,16 @@ def write_shards(
 ) -> None:
     """Writes model.safetensors, or model-00001-of-0000N.safetensors and an index.
 
-    Which tensors go where is known from their shapes; they are computed one after the other.
+    Which tensors go where is known from their shapes; memory holds those of one file at a time.
 
     Args:
       folder: that exists.
       tensors: what to write.
       max_shard_size: bytes of a file, or such as "5GB"; a larger tensor has a file of its own.
       dtype: that tensors are written in.
+
+    Raises:
+      UserError: if `max_shard_size` is no size, or a file cannot be written.
     """
     shards = _planned(tensors, parse_size(max_shard_size), dtype)
     if len(shards) == 1:
@@ -75,5 +79,14 @@ def _bytes(group: Tensors, dtype: np.dtype) -> int:
 
 
 def _write(path: Path, shard: list[Tensors], dtype: np.dtype) -> None:
-    shapes = {name: shape for group in shard for name, shape in group.shapes.items()}
-    write_file(path, shapes, dtype, (group.compute for group in shard))
+    arrays = {
+        # Transposed arrays must be laid out anew: `save_file` takes memory as it lies.
+        name: np.asarray(array, dtype, order="C")
+        for group in shard
+        for name, array in zip(group.shapes, group.compute(), strict=True)
+    }
+    try:
+        save_file(arrays, path, metadata={"format": "pt"})  # transformers wants a format named
+    except SafetensorError as error:
+        raise UserError(f"Cannot write '{path}': {error}.") from error
+    path.chmod(0o644)  # from 0o600

@@ -1,17 +1,20 @@
 import json
+import resource
 import sys
 
 import ml_dtypes
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from t2t.errors import UserError
+from t2t.interop import folders
 from t2t.interop.folders import open_folder
 from t2t.interop.reading import read_params
-from t2t.interop.safetensors_format import read_header, write_file
 from t2t.interop.shards import parse_size, write_shards
 from t2t.interop.trees import flatten, nest
-from t2t.interop.writing import their_tensors, write_tensors
+from t2t.interop.writing import Tensors, their_tensors, write_tensors
 from tests.interop import toy
 
 FLOAT32 = np.dtype(np.float32)
@@ -48,7 +51,7 @@ def test_shards_and_index(tmp_path):
     assert index["weight_map"].keys() == tensors.keys()
     for file in files:
         inside = [name for name, place in index["weight_map"].items() if place == file]
-        assert sorted(read_header(tmp_path / file)) == inside
+        assert sorted(safe_open(tmp_path / file, "np").keys()) == inside
         assert sum(tensors[name].nbytes for name in inside) <= 400
 
 
@@ -60,19 +63,32 @@ def test_half_precision_there_is_float32_here(tmp_path, dtype):
     assert_same(actual, {n: a.astype(dtype).astype(np.float32) for n, a in toy.params().items()})
 
 
-def test_layout_of_the_file(tmp_path):
+def test_file_as_the_library_reads_it(tmp_path):
+    matrix = np.arange(6, dtype=np.float32).reshape(2, 3)
+    tensors = Tensors({"turned": (3, 2), "scalar": ()}, lambda: (matrix.T, np.float32(7)))
+    write_shards(tmp_path, [tensors], "5GB", np.dtype(ml_dtypes.bfloat16))
     path = tmp_path / "model.safetensors"
-    arrays = np.arange(6, dtype=np.float32).reshape(2, 3), np.float32(7)
-    write_file(path, {"a": (2, 3), "b": ()}, FLOAT32, [lambda: arrays])
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    assert length % 8 == 0
-    assert json.loads(data[8 : 8 + length]) == {
-        "__metadata__": {"format": "pt"},
-        "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
-        "b": {"dtype": "F32", "shape": [], "data_offsets": [24, 28]},
-    }
-    assert data[8 + length :] == np.arange(6, dtype="<f4").tobytes() + np.float32(7).tobytes()
+    with safe_open(path, "np") as file:
+        assert file.metadata() == {"format": "pt"}
+        assert file.get_slice("turned").get_dtype() == "BF16"
+        np.testing.assert_array_equal(file.get_tensor("turned").astype(np.float32), matrix.T)
+        assert file.get_tensor("scalar").shape == ()
+        assert file.get_tensor("scalar") == 7
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["float64", "float32", "float16", "bfloat16", "bool"]
+    + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)],
+)
+def test_dtypes(tmp_path, dtype):
+    array = np.array([[0, 1, 1]], dtype)
+    save_file({"a": array}, tmp_path / "model.safetensors")
+    source = open_folder(tmp_path)
+    assert source.tensors["a"].shape == (1, 3)
+    assert source.read("a").dtype == array.dtype
+    np.testing.assert_array_equal(source.read("a"), array)
 
 
 def test_only_one_tensor_is_computed_at_a_time(tmp_path):
@@ -129,29 +145,73 @@ def header(**tensors):
     return len(text).to_bytes(8, "little") + text
 
 
+A = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "its header would be 0 bytes of 0"),
-        (b"\xff" * 16, "its header would be"),
-        (header(a={"dtype": "F32", "shape": [2], "data_offsets": [0, 8]})[:-3], "would be"),
-        ((4).to_bytes(8, "little") + b"{ot}", "its header cannot be read"),
-        (header(a=3), "its header cannot be read"),
-        (header(a={"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}), "not within its"),
-        (header(a={"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}) + b"8" * 8, "has 8 byt"),
+        (b"", "header too small"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "header too large"),
+        (header(a=A)[:-3], "invalid header length"),
+        ((4).to_bytes(8, "little") + b"{ot}", "invalid JSON"),
+        (header(a=3), "invalid JSON"),
+        (header(a=A) + b"8" * 7, "not fully covered"),
+        (header(a=A | {"shape": [3]}) + b"8" * 8, "invalid shape"),
+        (header(a=A | {"dtype": "F31"}) + b"8" * 8, "unknown variant `F31`"),
     ],
 )
 def test_damaged_file(tmp_path, content, reason):
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=rf"is damaged or no safetensors file: .*{reason}"):
+    message = rf"model\.safetensors' is damaged or no .*{reason}.*Was it downloaded completely\?"
+    with pytest.raises(UserError, match=message):
         open_folder(tmp_path)
 
 
-def test_unknown_dtype(tmp_path):
-    content = header(a={"dtype": "F4", "shape": [2], "data_offsets": [0, 1]}) + b"1"
-    (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match="has a tensor of dtype F4; only F64"):
-        open_folder(tmp_path).read("a")
+def test_damaged_shard_is_named(tmp_path):
+    write(tmp_path, 400)
+    path = tmp_path / "model-00002-of-00004.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"'.*model-00002-of-00004\.safetensors' is damaged"):
+        open_folder(tmp_path)
+
+
+def test_file_that_cannot_be_opened(tmp_path, monkeypatch):
+    def fail(*_args, **_options):
+        raise OSError("No such device (os error 19)")
+
+    write(tmp_path)
+    monkeypatch.setattr(folders, "safe_open", fail)
+    with pytest.raises(UserError, match=r"Cannot read '.*model\.safetensors': No such device"):
+        open_folder(tmp_path)
+
+
+def test_file_cut_short_while_it_is_open(tmp_path):
+    write(tmp_path)
+    source = open_folder(tmp_path)
+    with (tmp_path / "model.safetensors").open("r+b") as file:
+        file.truncate(100)
+    with pytest.raises(UserError, match=r"model\.safetensors' is damaged"):
+        source.read("base.wte.weight")
+
+
+def test_dtypes_that_cannot_be_held(tmp_path):
+    eight = {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [8, 10]}
+    four = {"dtype": "F4", "shape": [2], "data_offsets": [10, 11]}
+    (tmp_path / "model.safetensors").write_bytes(header(a=A, b=eight, c=four) + b"8" * 11)
+    with pytest.raises(UserError, match=r"cannot be read: 'b' is F8_E4M3, 'c' is F4\. Convert"):
+        open_folder(tmp_path)
+
+
+def test_no_room_to_write(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"Cannot write '.*model\.safetensors': .*too large"):
+            write(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bin_without_torch(tmp_path, monkeypatch):
