@@ -1,0 +1,97 @@
+"""The pages on models and their uses: gin loads, Python runs, numbers and flags are right."""
+
+import json
+import re
+import shlex
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from t2t import cli, config
+from t2t.models.definition import Model
+from t2t.paths import shipped
+from t2t.training.loop import train
+from tests.test_docs import ROOT, snippets
+
+MODELS, INTEROP, PARTS = [ROOT / "docs" / f"{n}.md" for n in ("models", "interop", "finetuning")]
+PAGES = [page for page in (MODELS, INTEROP, PARTS) if page.exists()]
+NEEDED = ["MODEL_DIR = 'run'", "MIXTURE = 'spelling'"]
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def examples():
+    """The gin of each row of the table of choices."""
+    table = MODELS.read_text(encoding="utf-8").split("## Every choice")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
+    return {cells[0].strip(): re.findall(r"`(.*?)`", cells[3]) for cells in rows[1:]}
+
+
+def computed(model):
+    """The shape of logits of a small batch, without computing them."""
+    tokens = jnp.ones((2, 8), jnp.int32)
+    batch = {f"{side}_input_tokens": tokens for side in ("encoder", "decoder")}
+    return jax.eval_shape(lambda p: model.bind(p)(batch), model.abstract_params).shape
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A working folder with the gin of the pages that is named."""
+    monkeypatch.chdir(tmp_path)
+    for page in PAGES:
+        for text in blocks(page, "gin"):
+            (tmp_path / re.match(r"# (\w+\.gin)", text)[1]).write_text(text)
+
+
+@pytest.mark.parametrize("choice", examples())
+def test_each_choice_is_a_model(choice):
+    assert examples()[choice], choice
+    config.load(["models/t5_1_1_small.gin", "runs/pretrain.gin"], [*NEEDED, *examples()[choice]])
+    model = Model(config.arguments_of(train)["model"])
+    assert computed(model) == (2, 8, 32128)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("files")
+def test_gin_of_the_pages_loads(page):
+    for text in blocks(page, "gin"):
+        name = re.match(r"# (\w+\.gin)", text)[1]
+        run = [] if "train.model_dir" in text or "runs/" in text else ["runs/pretrain.gin"]
+        needed = [] if "MODEL_DIR" in text else NEEDED
+        config.load([name, *run], needed)
+        arguments = config.arguments_of(train)
+        model = Model(arguments["model"])
+        assert computed(model)
+        if "trainable" in arguments:
+            arguments["trainable"].select(model.abstract_params)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("files")
+def test_python_of_the_pages_runs(page):
+    for number, code in enumerate(snippets(page), 1):
+        exec(compile(code, f"{page.name}, Python snippet {number}", "exec"), {"__name__": "s"})
+
+
+def test_the_table_of_presets_is_that_of_the_tests():
+    path = ROOT / "tests" / "models" / "preset_counts.json"
+    counts = json.loads(path.read_text(encoding="utf-8"))
+    table = MODELS.read_text(encoding="utf-8").split("## Presets")[1]
+    stated = dict(re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", table, flags=re.MULTILINE))
+    assert stated == {name: f"{count['parameters']:,}" for name, count in counts.items()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_have_the_flags_and_files_of_the_pages(page):
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    found = re.findall(r"^    (t2t .*)$", text, flags=re.MULTILINE)
+    for line in found:
+        words = [word for word in shlex.split(line, comments=True)[1:] if word != "..."]
+        words, _ = cli._split_bindings(words)
+        arguments = cli._parser().parse_args(words)
+        for file in getattr(arguments, "gin_file", []):
+            if file.startswith(("models/", "runs/")):
+                assert (shipped("gin") / file).is_file(), line
