@@ -91,11 +91,8 @@ class EncoderDecoder:
                 f"Stack.merged_attention projects both sides with one kernel, but the encoder's "
                 f"Stack.d_model is {self.encoder.d_model} and the decoder's {self.decoder.d_model}."
             )
-        if self.continuing_positions and not isinstance(self.decoder.positions, RoPE):
-            raise UserError(
-                "EncoderDecoder.continuing_positions rotates cross-attention, so the decoder's "
-                "Stack.positions must be RoPE."
-            )
+        if self.continuing_positions:
+            self._check_continuing()
         source = self.source_encoder
         if source and source.stack.d_model != self.encoder.embedding_size:
             raise UserError(
@@ -106,8 +103,30 @@ class EncoderDecoder:
         if self.share_stacks:
             self._check_shareable()
 
+    def _check_continuing(self) -> None:
+        own, cross = self.decoder.attention, self.decoder.cross_attention
+        if not isinstance(self.decoder.positions, RoPE) or cross is None:
+            raise UserError(
+                "EncoderDecoder.continuing_positions rotates cross-attention, so the decoder needs "
+                "Stack.positions = RoPE() and Stack.cross_attention."
+            )
+        if cross.head_dim != own.head_dim:
+            raise UserError(
+                f"EncoderDecoder.continuing_positions rotates cross-attention as self-attention, "
+                f"but Attention.head_dim of the decoder's Stack.cross_attention is "
+                f"{cross.head_dim} and of its Stack.attention {own.head_dim}."
+            )
+
     def _check_shareable(self) -> None:
-        for name in ("num_layers", "d_model", "num_groups", "attention", "feed_forward", "norm"):
+        for name in (
+            "num_layers",
+            "d_model",
+            "num_groups",
+            "attention",
+            "feed_forward",
+            "norm",
+            "placement",
+        ):
             ours, theirs = getattr(self.encoder, name), getattr(self.decoder, name)
             if ours != theirs:
                 raise UserError(

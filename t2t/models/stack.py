@@ -10,7 +10,14 @@ from t2t.models.config import at_least_one
 from t2t.models.embedding import Embedding
 from t2t.models.feed_forward import FeedForward
 from t2t.models.norms import Norm, RMSNorm
-from t2t.models.positions import NoPositions, PositionModule, Positions
+from t2t.models.positions import (
+    ALiBi,
+    NoPositions,
+    PositionModule,
+    Positions,
+    RelativeBias,
+    RoPE,
+)
 from t2t.models.residual import Placement, PreNorm
 from t2t.models.shared import Shared
 
@@ -35,7 +42,7 @@ class Stack:
       window: local layers see keys less than this far away; a pair is for keys before and after
         the query.
       local_layers: which layers do, as a pattern that repeats.
-      local_positions: of local layers, where those differ.
+      local_positions: of local layers, where they rotate otherwise than the rest (Gemma 3).
       num_groups: sets of parameters, each for a run of neighbouring layers (ALBERT has 1); None
         for one per layer.
     """
@@ -77,9 +84,29 @@ class Stack:
                 "Stack.local_layers and Stack.local_positions are for layers that see a window, "
                 "but Stack.window is None."
             )
+        if self.local_positions:
+            self._check_local_positions(self.local_positions)
+        if self.merged_attention and isinstance(self.positions, RelativeBias | ALiBi):
+            raise UserError(
+                f"Stack.positions = {type(self.positions).__name__} gives own tokens a bias, but "
+                f"with Stack.merged_attention the encoder's are in the same softmax and have "
+                f"none; set Stack.positions = RoPE(), or Stack.cross_attention instead."
+            )
         if self.merged_attention and self.cross_attention:
             raise UserError(
                 "Stack.merged_attention takes the place of Stack.cross_attention; set one of them."
+            )
+
+    def _check_local_positions(self, positions: Positions) -> None:
+        if not isinstance(positions, RoPE | NoPositions):
+            raise UserError(
+                f"Stack.local_positions = {type(positions).__name__} would have no effect: local "
+                f"layers may rotate otherwise (RoPE) or not at all (NoPositions)."
+            )
+        if all(self.local_layers):
+            raise UserError(
+                "Stack.local_positions are for local layers beside others, but Stack.local_layers "
+                "makes every layer local; set Stack.positions instead."
             )
 
     @property

@@ -13,7 +13,7 @@ from t2t.models.config import Compute
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model
 from t2t.models.embedding import Embedding
-from t2t.models.positions import RoPE
+from t2t.models.positions import NoPositions, RoPE
 from tests.models.computing import BATCH, SIZES, V1_0, V1_1, count, forward, params_of, shapes_of
 
 replace = dataclasses.replace
@@ -124,7 +124,7 @@ def with_decoder(**changes):
     return {"decoder": replace(V1_1.decoder, **changes)}
 
 
-MERGED = replace(V1_1.decoder, cross_attention=None, merged_attention=True)
+MERGED = replace(V1_1.decoder, cross_attention=None, merged_attention=True, positions=NoPositions())
 WIDE = replace(V1_1.encoder, d_model=24)
 IMPOSSIBLE = [
     ({"vocab_size": 0}, r"EncoderDecoder\.vocab_size must be at least 1"),
@@ -135,7 +135,7 @@ IMPOSSIBLE = [
         {"encoder": WIDE, "decoder": MERGED, "share_embeddings": False},
         r"Stack\.merged_attention .*Stack\.d_model is 24 .*16",
     ),
-    ({"continuing_positions": True}, r"continuing_positions .*Stack\.positions must be RoPE"),
+    ({"continuing_positions": True}, r"continuing_positions .*Stack\.positions = RoPE\(\)"),
     (
         {s: replace(getattr(V1_0, s), embedding=Embedding(size=8)) for s in ("encoder", "decoder")}
         | {"head": V1_0.head},
