@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import pytest
 
 from t2t import cli, config
+from t2t.interop.families import all_families
 from t2t.models.definition import Model
 from t2t.paths import shipped
+from t2t.training.initialization import Initialization
 from t2t.training.loop import train
 from tests.test_docs import ROOT, snippets
 
@@ -37,6 +39,13 @@ def computed(model):
     return jax.eval_shape(lambda p: model.bind(p)(batch), model.abstract_params).shape
 
 
+def plan_from_models_of_eight_layers(initialization, model):
+    """Checks the sources of a page, which are runs of the preset as it is."""
+    config.load(["models/t5_1_1_small.gin", "runs/pretrain.gin"], NEEDED)
+    whole = Model(config.arguments_of(train)["model"]).abstract_params
+    initialization.plan(model.abstract_params, [whole] * len(initialization.sources))
+
+
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """A working folder with the gin of the pages that is named."""
@@ -60,13 +69,18 @@ def test_gin_of_the_pages_loads(page):
     for text in blocks(page, "gin"):
         name = re.match(r"# (\w+\.gin)", text)[1]
         run = [] if "train.model_dir" in text or "runs/" in text else ["runs/pretrain.gin"]
-        needed = [] if "MODEL_DIR" in text else NEEDED
+        needed = [*NEEDED, *(["INIT_FROM = 'imported'"] * ("runs/finetune.gin" in text))]
         config.load([name, *run], needed)
         arguments = config.arguments_of(train)
         model = Model(arguments["model"])
         assert computed(model)
         if "trainable" in arguments:
             arguments["trainable"].select(model.abstract_params)
+        if "lora" in arguments:
+            assert arguments["lora"].kernels(model.abstract_params)
+        initialization = arguments.get("init_from")
+        if isinstance(initialization, Initialization):
+            plan_from_models_of_eight_layers(initialization, model)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -95,3 +109,10 @@ def test_commands_have_the_flags_and_files_of_the_pages(page):
         for file in getattr(arguments, "gin_file", []):
             if file.startswith(("models/", "runs/")):
                 assert (shipped("gin") / file).is_file(), line
+
+
+def test_the_table_of_families_is_complete():
+    table = INTEROP.read_text(encoding="utf-8").split("## Which models")[1].split("\n## ")[0]
+    for name, family in all_families().items():
+        for kind in (*family.model_types, *family.config_classes, *getattr(family, "classes", ())):
+            assert f"`{kind}`" in table, (name, kind)
