@@ -129,7 +129,8 @@ def load_trained(
     tokenizer: Path | Vocabulary | None = run.tokenizer if run.tokenizer.is_dir() else None
     if task_or_mixture is not None:
         features = task_or_mixture.output_features
-        run.check_identity(arguments["model"], check_vocabularies(features, arguments["model"]))
+        vocabularies = check_vocabularies(features, arguments["model"])
+        run.check_identity(arguments["model"], vocabularies, arguments.get("lora"))
         tokenizer = tokenizer or features["targets"].vocabulary
     model = make_model(arguments["model"], arguments.get("lora"))
     mesh = arguments.get("mesh", MeshShape()).mesh()

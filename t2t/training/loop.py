@@ -134,7 +134,7 @@ def train(
         raise UserError(f"{microbatches} microbatches do not divide the batch size {batch_size}.")
     check_batch_size(batch_size // microbatches, device_mesh)
     run = RunDirectory(Path(model_dir).expanduser())
-    run.check_identity(model, vocabularies)
+    run.check_identity(model, vocabularies, lora)
     run.check_trainable()
     pipeline = TrainPipeline(
         task_or_mixture,
@@ -171,7 +171,7 @@ def train(
             fall_back,
         )
         if is_main:
-            _describe(run, definition, device_mesh, vocabularies, config_text)
+            _describe(run, definition, device_mesh, vocabularies, lora, config_text)
         first_step = int(state.step)
         metrics_log = MetricsLog(run, first_step) if is_main else NoLog()
         stack.callback(metrics_log.close)
@@ -311,10 +311,11 @@ def _describe(
     model: Model,
     mesh: Mesh,
     vocabularies: dict[str, str],
+    lora: LoRA | None,
     config_text: str | None,
 ) -> None:
     """Writes what the run is, beside its checkpoints."""
-    run.write_identity(model.config, vocabularies)
+    run.write_identity(model.config, vocabularies, lora=lora)
     table = parameter_table(model, mesh)
     run.write(run.path / "parameters.txt", table + "\n")
     log.info("%s", table.splitlines()[-1])

@@ -9,6 +9,7 @@ from typing import Any
 
 from t2t.errors import UserError
 from t2t.models.definition import ModelConfig
+from t2t.models.lora import LoRA
 from t2t.models.serialization import to_dict
 
 
@@ -64,29 +65,36 @@ class RunDirectory:
             raise UserError(f"Cannot make the folder '{self.path}': {error.strerror}.") from error
 
     def check_identity(
-        self, model: ModelConfig, vocabularies: Mapping[str, str] | None = None
+        self,
+        model: ModelConfig,
+        vocabularies: Mapping[str, str] | None = None,
+        lora: LoRA | None = None,
     ) -> None:
         """Raises UserError if the folder belongs to another architecture or vocabulary.
 
         Args:
           model: the configuration about to be used.
           vocabularies: fingerprint by feature; None to compare the architecture alone.
+          lora: adapters beside its kernels, compared if vocabularies are.
         """
         if not self.identity.exists():
             return
         identity = self.stored_identity()
-        if "imported" in identity:  # reads any vocabulary that its table has rows for
-            vocabularies = None
-        stored, current = _flat(identity), _flat(_identity(model, vocabularies or {}))
-        differing = [
-            f"{name} is {stored.get(name)!r} there and {value!r} now"
-            for name, value in current.items()
-            if stored.get(name) != value and name.split(".")[:2][-1] not in _FREE
-        ]
-        if differing:
+        current = _identity(model, vocabularies or {}, lora)
+        compared = {"model"}
+        if vocabularies is not None and "imported" not in identity:
+            # An imported model reads any vocabulary that its table has rows for.
+            compared |= current.keys()
+            known = identity["vocabularies"]
+            identity["vocabularies"] = {name: known.get(name) for name in current["vocabularies"]}
+        there, now = ({k: x.get(k) for k in sorted(compared)} for x in (identity, current))
+        if differing := _differences(there, now):
+            left = len(differing) - _MOST_LISTED
+            more = f"; and {left} more" if left > 0 else ""
             raise UserError(
-                f"'{self.path}' was written by another model: {'; '.join(differing)}. Choose "
-                f"another folder, or give the configuration that it was trained with."
+                f"'{self.path}' was written by another model: "
+                f"{'; '.join(differing[:_MOST_LISTED])}{more}. Choose another folder, or give the "
+                f"configuration that it was trained with."
             )
 
     def check_trainable(self) -> None:
@@ -102,7 +110,7 @@ class RunDirectory:
             )
 
     def stored_identity(self) -> dict[str, Any]:
-        """What was written: "model", "vocabularies" and, of imported models, "imported"."""
+        """What was written: "model", "vocabularies", "lora" and, of imported ones, "imported"."""
         return json.loads(self.identity.read_text(encoding="utf-8"))
 
     def write_identity(
@@ -110,15 +118,19 @@ class RunDirectory:
         model: ModelConfig,
         vocabularies: Mapping[str, str],
         imported: Mapping[str, Any] | None = None,
+        lora: LoRA | None = None,
     ) -> None:
         """Claims the folder for this architecture.
 
         Args:
           model: its configuration.
           vocabularies: fingerprint by feature.
+          lora: adapters beside its kernels.
           imported: where from, if it was; and whether the optimiser's state came along.
         """
-        identity = _identity(model, vocabularies) | ({"imported": imported} if imported else {})
+        identity = _identity(model, vocabularies, lora) | (
+            {"imported": imported} if imported else {}
+        )
         self.write(self.identity, json.dumps(identity, indent=1) + "\n")
 
     def write(self, path: Path, text: str) -> None:
@@ -134,10 +146,23 @@ class RunDirectory:
 
 # How a model computes may change from run to run; what its parameters mean may not.
 _FREE = {"compute", "dropout", "init"}
+_MOST_LISTED = 10
 
 
-def _identity(model: ModelConfig, vocabularies: Mapping[str, str]) -> dict[str, Any]:
-    return {"model": to_dict(model), "vocabularies": dict(vocabularies)}
+def _identity(
+    model: ModelConfig, vocabularies: Mapping[str, str], lora: LoRA | None
+) -> dict[str, Any]:
+    return {"model": to_dict(model), "vocabularies": dict(vocabularies), "lora": to_dict(lora)}
+
+
+def _differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What to say of each setting that differs, also of those that only one side has."""
+    stored, current = _flat(there), _flat(now)
+    return [
+        f"{name} is {stored.get(name)!r} there and {current.get(name)!r} now"
+        for name in dict.fromkeys([*current, *stored])
+        if stored.get(name) != current.get(name) and name.split(".")[:2][-1] not in _FREE
+    ]
 
 
 def _flat(tree: Any, path: str = "") -> dict[str, Any]:

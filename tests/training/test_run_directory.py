@@ -8,6 +8,9 @@ from t2t.models.decoder_only import DecoderOnly
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
 from t2t.models.initializers import NormalInit
+from t2t.models.lora import LoRA
+from t2t.models.positions import RoPE
+from t2t.models.positions.rope_scaling import LinearScaling
 from t2t.training.run_directory import RunDirectory
 from tests.training.conftest import TINY
 
@@ -51,6 +54,33 @@ def test_how_it_computes_may_change(run):
 def test_another_model_is_named_by_its_differences(run, changes, vocabularies, message):
     with pytest.raises(UserError, match=message):
         run.check_identity(dataclasses.replace(TINY, **changes), vocabularies)
+
+
+@pytest.mark.parametrize(("before", "now"), [(None, 2.0), (2.0, None), (2.0, 4.0)])
+def test_what_only_one_side_has_differs_too(tmp_path, before, now):
+    def model(factor):
+        scaling = None if factor is None else LinearScaling(factor)
+        positions = dataclasses.replace(TINY.encoder, positions=RoPE(scaling=scaling))
+        return dataclasses.replace(TINY, encoder=positions)
+
+    run = RunDirectory(tmp_path)
+    run.write_identity(model(before), VOCABULARIES)
+    with pytest.raises(UserError, match=rf"scaling.factor is {before} there and {now} now"):
+        run.check_identity(model(now))
+
+
+@pytest.mark.parametrize("now", [LoRA(2, 8.0), None])
+def test_adapters_are_part_of_the_run_but_not_of_the_architecture(tmp_path, now):
+    run, before = RunDirectory(tmp_path), LoRA(2, 4.0)
+    run.write_identity(TINY, VOCABULARIES, lora=before)
+    run.check_identity(TINY, VOCABULARIES, before)
+    run.check_identity(TINY)  # as a source of parameters
+    with pytest.raises(UserError, match=r"lora\.alpha is 4\.0 there"):
+        run.check_identity(TINY, VOCABULARIES, now)
+
+
+def test_another_task_may_lack_a_feature(run):
+    run.check_identity(TINY, {"targets": VOCABULARIES["targets"]})
 
 
 def test_another_architecture_is_refused(run):
