@@ -212,7 +212,11 @@ class Checkpoints:
 
     def _check_optimizer(self, step: int, wanted: Mapping[str, Any]) -> None:
         stored = self._manager.item_metadata(step)["train"]["opt_state"]
-        differing = sorted(stored.keys() ^ wanted.keys())
+        there = {name: tuple(leaf.shape) for name, leaf in stored.items()}
+        here = {name: tuple(leaf.shape) for name, leaf in wanted.items()}
+        differing = sorted(there.keys() ^ here.keys()) or [
+            name for name in sorted(here) if there[name] != here[name]
+        ]
         if differing:
             raise UserError(
                 f"Checkpoint {self._folder(step)} has the state of another optimizer, or of other "

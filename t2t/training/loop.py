@@ -32,20 +32,14 @@ from t2t.reporting.parameters import parameter_table
 from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.feature_converter import default_converter
-from t2t.training.initialization import Initialization, ParameterSource
+from t2t.training.initialization import Initialization
 from t2t.training.interruption import Interruption, Stopped
 from t2t.training.logging import MetricsLog, NoLog
 from t2t.training.losses import Loss
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import MeshShape, batch_sharding, check_batch_size
 from t2t.training.run_directory import RunDirectory
-from t2t.training.state import (
-    TrainState,
-    abstract_state,
-    init_state,
-    start_from,
-    state_shardings,
-)
+from t2t.training.start import Origin, initialization_from, start
 from t2t.training.step import make_train_step
 from t2t.training.throughput import StepLog
 from t2t.training.trainable import Trainable
@@ -151,7 +145,8 @@ def train(
         definition, device_mesh, task_or_mixture, sequence_length, evaluation, seed, converter
     )
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
-    initialization = _checked_source(init_from, model, lora)
+    origin = Origin.of(definition, optimizer, fingerprint)
+    initialization = initialization_from(init_from, model, lora)
     is_main = jax.process_index() == 0
     if dry_run:
         print(dry_run_report(definition, optimizer, device_mesh, sequence_length, batch_size))
@@ -160,13 +155,13 @@ def train(
     run.create()
     with contextlib.ExitStack() as stack:
         checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
-        state, start_position = _start(
+        state, start_position = start(
             definition,
             optimizer,
             device_mesh,
             seed,
             checkpoints,
-            fingerprint,
+            origin,
             initialization,
             fall_back,
         )
@@ -222,7 +217,8 @@ def train(
                         write_predictions(results, run.predictions, step)
             if save:
                 with step_log.paused():
-                    checkpoints.save(state, _data_item(fingerprint, position), scores)
+                    data = origin.to_dict() | {"positions": _all_rows(position).tolist()}
+                    checkpoints.save(state, data, scores)
             if stop and not last:
                 checkpoints.wait()
                 raise Stopped(interruption.signal, step, total_steps)
@@ -243,67 +239,6 @@ def check_vocabularies(features: Any, model: ModelConfig) -> dict[str, str]:
                 f"least as large."
             )
     return {name: feature.vocabulary.fingerprint for name, feature in features.items()}
-
-
-def abstract_sharded_state(model: Model, optimizer: Optimizer, mesh: Mesh) -> TrainState:
-    """Shapes, dtypes and shardings of the state, as checkpoints are restored to."""
-    return jax.tree.map(
-        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
-        abstract_state(model, optimizer),
-        state_shardings(model, optimizer, mesh),
-    )
-
-
-def _start(
-    model: Model,
-    optimizer: Optimizer,
-    mesh: Mesh,
-    seed: int,
-    checkpoints: Checkpoints,
-    fingerprint: str,
-    initialization: Initialization | None,
-    fall_back: bool,
-) -> tuple[TrainState, list[int] | None]:
-    """The state to go on from and the position in the data: restored, initialised, or fresh."""
-    abstract = abstract_sharded_state(model, optimizer, mesh)
-    restored = checkpoints.restore(abstract, fall_back=fall_back)
-    if restored:
-        state, data = restored
-        if not data:  # imported: the optimiser's state, but no position in data of ours
-            return state, None
-        if data["fingerprint"] != fingerprint:
-            raise UserError(
-                f"The checkpoint of step {int(state.step)} was trained on other data, or in "
-                "another order: tasks, rates, sequence lengths, batch size, packing, seed or "
-                "vocabulary differ. Use the same configuration, or start a new MODEL_DIR with "
-                "train.init_from set to this one."
-            )
-        log.info("resuming from the checkpoint of step %d", int(state.step))
-        return state, data["positions"]
-    shardings = state_shardings(model, optimizer, mesh)
-    if initialization is None:
-        return jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)(), None
-    params = initialization.params(
-        abstract.params, lambda: model.init(jax.random.key(seed)), fall_back=fall_back
-    )
-    start = jax.jit(
-        lambda params: start_from(params, optimizer), out_shardings=shardings, donate_argnums=0
-    )
-    return start(params), None
-
-
-def _checked_source(
-    init_from: str | Initialization | None, model: ModelConfig, lora: LoRA | None
-) -> Initialization | None:
-    """Where parameters come from; raises UserError unless a plain folder is of the same model."""
-    if init_from is None or isinstance(init_from, Initialization):
-        return init_from
-    source = RunDirectory(Path(init_from).expanduser())
-    if not source.identity.exists():
-        raise UserError(f"train.init_from: '{init_from}' is not the folder of a run.")
-    source.check_identity(model)
-    fresh = () if lora is None else (ADAPTERS,)
-    return Initialization((ParameterSource(init_from),), fresh)
 
 
 def _describe(
@@ -341,7 +276,3 @@ def _all_rows(position: np.ndarray) -> np.ndarray:
     if jax.process_count() > 1:  # each process knows the positions of its own rows
         return np.asarray(multihost_utils.process_allgather(position, tiled=True))
     return position
-
-
-def _data_item(fingerprint: str, position: np.ndarray) -> dict[str, Any]:
-    return {"fingerprint": fingerprint, "positions": _all_rows(position).tolist()}

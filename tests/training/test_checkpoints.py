@@ -16,8 +16,8 @@ from t2t.errors import UserError
 from t2t.models.definition import Model
 from t2t.training import optimizers, schedules
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
-from t2t.training.loop import abstract_sharded_state
 from t2t.training.partitioning import MeshShape
+from t2t.training.start import abstract_sharded_state
 from t2t.training.state import init_state, state_shardings
 from tests.training.conftest import TINY
 

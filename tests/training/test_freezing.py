@@ -94,8 +94,11 @@ def test_a_run_that_trains_a_part_goes_on_with_that_part_only(base):
     after = stored(RunDirectory(Path(arguments["model_dir"])))
     names = ("wi_0", "wi_1", "wo")
     assert changed(before, after) == {f"encoder/layers/mlp/{name}/kernel" for name in names}
-    with pytest.raises(UserError, match=r"of other trained parameters.*train\.init_from"):
-        train(**arguments, trainable=Trainable(("decoder/final_norm/.*",)))
+    for other in ("decoder/final_norm/.*", "encoder/layers/(0|1)/mlp/.*"):
+        with pytest.raises(UserError, match=r"of other trained parameters.*train\.init_from"):
+            train(**arguments, trainable=Trainable((other,)))
+    with pytest.raises(UserError, match=r"differ in encoder/layers/mlp/.*train\.trainable"):
+        train(**arguments, trainable=Trainable(("encoder/layers/0/mlp/.*",)))
 
 
 def test_adapters_are_trained_beside_kernels_that_stay(base, tmp_path):
