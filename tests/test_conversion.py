@@ -297,12 +297,13 @@ def test_adapters_are_exported_in_their_kernels():
     assert_same(load_hf("out").params, jax.tree.map(np.asarray, lora.merge(params)))
 
 
-def test_adapted_to_an_encoder_decoder_and_used(capsys):
-    language_model = DecoderOnly(
+def language_model(d_model):
+    """Configuration of a small LLaMA."""
+    return DecoderOnly(
         384,
         Stack(
             num_layers=2,
-            d_model=8,
+            d_model=d_model,
             attention=Attention(2, 4, num_kv_heads=1),
             feed_forward=FeedForward(12, ("silu", "linear")),
             positions=RoPE(),
@@ -310,8 +311,11 @@ def test_adapted_to_an_encoder_decoder_and_used(capsys):
         tokens=SpecialTokens(pad=None, eos=1, bos=None),
         head=LMHead(tied=False),
     )
-    params = random_params(language_model)
-    save_hf(language_model, params, "hf", ByteVocabulary(extra_ids=125))
+
+
+def test_adapted_to_an_encoder_decoder_and_used(capsys):
+    params = random_params(language_model(8))
+    save_hf(language_model(8), params, "hf", ByteVocabulary(extra_ids=125))
     assert main(["import", "--from_hf", "hf", "--model_dir", "lm"]) == 0
     assert main(["adapt", "--encoder_dir", "lm", "--model_dir", "adapted"]) == 0
     assert "an encoder-decoder of" in message(capsys)
@@ -324,6 +328,19 @@ def test_adapted_to_an_encoder_decoder_and_used(capsys):
     assert main(["infer", "--model_dir", "adapted", *words]) == 0
     assert main(["infer", "--model_dir", "lm", *words]) == 1
     assert "Predictions are made by encoder-decoders" in message(capsys)
+
+
+def test_adapted_from_two_models_of_other_widths():
+    for width, name in [(8, "narrow"), (12, "wide")]:
+        save_hf(language_model(width), random_params(language_model(width)), f"hf_{name}")
+        assert main(["import", "--from_hf", f"hf_{name}", "--model_dir", name]) == 0
+    words = ["--encoder_dir", "wide", "--decoder_dir", "narrow", "--model_dir", "adapted"]
+    assert main(["adapt", *words]) == 0
+    adapted = load_trained("adapted")
+    assert adapted.model.config.encoder.d_model == 12
+    assert_same(adapted.params["encoder"], load_trained("wide").params["decoder"])
+    key = adapted.params["decoder"]["layers"]["cross_attention"]["key"]["kernel"]
+    assert key.shape == (2, 12, 4)
 
 
 def test_what_cannot_be_adapted(imported, capsys):
