@@ -94,6 +94,11 @@ class HFConfig(Mapping[str, Any]):
         """The setting; `default` if it is not there."""
         return self._settings.get(name, default)
 
+    def token_id(self, name: str, default: int | None) -> int | None:
+        """A special token's id; of several, as some models list for `eos_token_id`, the first."""
+        ids = self.get(name, default)
+        return ids[0] if isinstance(ids, list) else ids
+
     def must_be(self, name: str, *allowed: Any) -> None:
         """Raises UserError unless the setting is one of `allowed`; the first is the default."""
         value = self.get(name, allowed[0])

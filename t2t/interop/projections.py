@@ -54,10 +54,9 @@ def is_tied(source: Source, head: str, table: str) -> bool:
 def our_tokens(config: HFConfig, **defaults: int | None) -> SpecialTokens:
     """Ids of a decoder, which starts with `bos`; of several that end a text, the first."""
     ids = {
-        name: config.get(f"{name}_token_id", defaults.get(name)) for name in ("pad", "eos", "bos")
+        name: config.token_id(f"{name}_token_id", defaults.get(name))
+        for name in ("pad", "eos", "bos")
     }
-    if isinstance(ids["eos"], list):
-        ids["eos"] = ids["eos"][0]
     start = config.get(_START)
     return SpecialTokens(**ids, start=start if start is not None else ids["bos"] or 0)
 

@@ -48,8 +48,7 @@ class BartFamily(Family):
     def from_hf(self, config: HFConfig) -> EncoderDecoder:
         self._check_architectures(config)
         config.must_be("tie_word_embeddings", True)
-        eos = config.get("eos_token_id", 2)
-        eos = eos[0] if isinstance(eos, list) else eos
+        eos = config.token_id("eos_token_id", 2)
         start = config.get("decoder_start_token_id")
         decoder = self._stack(config, "decoder")
         residual = config.get("dropout", 0.1)
@@ -62,7 +61,7 @@ class BartFamily(Family):
                 pad=config.get("pad_token_id", 1),
                 eos=eos,
                 bos=config.get("bos_token_id", 0),
-                start=eos if start is None else start,
+                start=(eos or 0) if start is None else start,
             ),
             init=NormalInit(config.get("init_std", 0.02)),
             dropout=Dropout(

@@ -63,7 +63,7 @@ class T5Family(Family):
             ),
             tokens=SpecialTokens(
                 pad=config.get("pad_token_id", 0),
-                eos=config.get("eos_token_id", 1),
+                eos=config.token_id("eos_token_id", 1),
                 start=config.get("decoder_start_token_id", 0),
             ),
             dropout=Dropout(embedding=rate, attention=rate, hidden=rate, residual=rate, final=rate),
