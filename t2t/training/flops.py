@@ -26,8 +26,10 @@ def forward_flops(config: ModelConfig, inputs_length: int, targets_length: int) 
     vocab = config.vocab_size
     if isinstance(config, EncoderDecoder):
         memory = (inputs_length, config.encoder.d_model)
+        source = config.source_encoder
         return (
-            stack_flops(config.encoder, inputs_length)
+            (stack_flops(source.stack, inputs_length) if source else 0)
+            + stack_flops(config.encoder, inputs_length)
             + stack_flops(config.decoder, targets_length, memory)
             + head_flops(config.head, config.decoder.d_model, vocab, targets_length)
         )

@@ -10,14 +10,14 @@ from t2t.models.attention import Attention
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model
 from t2t.models.embedding import Embedding
-from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.encoder_decoder import EncoderDecoder, SourceEncoder
 from t2t.models.encoder_only import EncoderOnly
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import HeadTransform, LMHead
 from t2t.models.norms import RMSNorm
 from t2t.models.presets import t5
 from t2t.models.stack import Stack
-from t2t.training.flops import forward_flops, train_flops
+from t2t.training.flops import forward_flops, stack_flops, train_flops
 
 
 def _config(**changes) -> EncoderDecoder:
@@ -80,6 +80,14 @@ def test_merged_attention_equals_a_hand_formula():
     encoder = 4 * 7 * 4 * 6 + 2 * 7 * 7 * 6 + 2 * 7 * 4 * 5
     decoder = 4 * 2 * 4 * 6 + 2 * 7 * 4 * 6 + 2 * 2 * 9 * 6 + 2 * 2 * 4 * 5
     assert forward_flops(config, 7, 2) == 2 * (encoder + decoder + 2 * 4 * 11)
+
+
+def test_an_encoder_in_front_of_the_encoder_counts():
+    stack = Stack(1, 4, Attention(2, 2), FeedForward(5, ("relu",)))
+    decoder = dataclasses.replace(stack, cross_attention=stack.attention)
+    plain = EncoderDecoder(11, stack, decoder)
+    both = dataclasses.replace(plain, source_encoder=SourceEncoder(17, stack))
+    assert forward_flops(both, 7, 2) == forward_flops(plain, 7, 2) + stack_flops(stack, 7)
 
 
 @pytest.mark.parametrize("architecture", [DecoderOnly, EncoderOnly])
