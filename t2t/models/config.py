@@ -19,7 +19,7 @@ class SpecialTokens:
       pad: fills up rows; nothing attends to it.
       eos: ends a sequence.
       bos: begins one, where the system has such a token.
-      start: what the decoder of an encoder-decoder sees first.
+      start: what a decoder sees first, in training and when it generates.
     """
 
     pad: int | None = 0

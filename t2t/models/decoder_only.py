@@ -99,7 +99,11 @@ class DecoderOnlyModel(nnx.Module):
     def decode_step(
         self, tokens: jax.Array, cache: Cache, position: jax.Array
     ) -> tuple[jax.Array, Cache]:
-        """One step for tokens int `[batch]` at `position`.
+        """One step for tokens int `[batch]` at `position`, the same in every row.
+
+        The cache is of one text per row, from position 0 on, which sees what came before and
+        nothing after: for prefixes read in both directions, padding in front, packed rows and
+        GLM's block positions, call the model on the whole batch.
 
         Returns:
           Float32 logits `[batch, vocab_size]`, and the cache with the step in it.

@@ -19,8 +19,9 @@ class Embedding:
     """What becomes of token vectors before the first layer.
 
     Attributes:
-      size: of token vectors, if not d_model: they are projected afterwards (ALBERT, section 3.1,
-        https://arxiv.org/abs/1909.11942).
+      size: of token vectors that are projected afterwards (ALBERT, section 3.1,
+        https://arxiv.org/abs/1909.11942), also if it equals d_model; None for d_model and no
+        projection.
       scaled: token vectors times the root of their size (Attention Is All You Need, section 3.4).
       token_types: rows of a second table, added by `token_types` of the batch; 0 for none.
       norm: of the sum.

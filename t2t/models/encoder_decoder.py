@@ -52,7 +52,8 @@ class EncoderDecoder:
         cross-attention is rotated, too (RedLLM, https://arxiv.org/abs/2510.26622).
       source_encoder: what reads the inputs, if not the encoder itself.
       tokens: ids with a meaning to the model.
-      init, dropout, compute: of all layers.
+      init: that of T5 by default; BART and T5Gemma have `NormalInit`.
+      dropout, compute: of all layers.
     """
 
     vocab_size: int
