@@ -1,5 +1,6 @@
 """`t2t import`, `export` and `adapt`, and that what they make is used as any run's folder."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from t2t import conversion
+from t2t import config, conversion
 from t2t.cli import main
 from t2t.data.features import Feature
 from t2t.data.registry import TaskRegistry
@@ -16,7 +17,7 @@ from t2t.data.sources import InMemoryDataSource
 from t2t.data.vocabularies import ByteVocabulary, PassThroughVocabulary
 from t2t.interop.hugging_face import load_hf, save_hf
 from t2t.models.attention import Attention
-from t2t.models.config import SpecialTokens
+from t2t.models.config import Compute, SpecialTokens
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
@@ -24,21 +25,20 @@ from t2t.models.lora import LoRA, make_model
 from t2t.models.positions import RoPE
 from t2t.models.stack import Stack
 from t2t.trained import TrainedModel, load_trained
+from t2t.training import loop
 from t2t.training.checkpoints import Checkpoints
 from tests.interop.t5_models import random_params, tiny
 from tests.interop.t5x.checkpoints import random_target, write_legacy
 
 CONFIG = tiny(vocab_size=384, dropout_rate=0.1)
 STEP = 7
-RUN = f"""
-train.model_dir = 'imported'
+NAMES = ["INIT_FROM = 'imported'", "MIXTURE = 'bytes_copied'"]
+RUN = """
 train.model = %MODEL
-train.mixture = 'ids_copied'
-train.sequence_length = {{'inputs': 8, 'targets': 8}}
+train.sequence_length = {'inputs': 8, 'targets': 8}
 train.batch_size = 8
-train.total_steps = {STEP + 2}
-train.optimizer = @adafactor()
-adafactor.learning_rate = @constant_schedule()
+train.optimizer = @OPTIMIZER()
+OPTIMIZER.learning_rate = @constant_schedule()
 constant_schedule.peak = 0.0
 """
 
@@ -93,19 +93,18 @@ def t5x():
 
 
 def finetune(*words):
-    """The command line of a short fine-tuning, which changes nothing at this learning rate."""
-    return [
-        "train",
-        "--gin_file=imported/model.gin",
-        "--gin_file=runs/finetune.gin",
-        "--gin.INIT_FROM='imported'",
-        "--gin.MIXTURE='bytes_copied'",
-        "--gin.TRAIN_STEPS=1",
-        "--gin.train.sequence_length={'inputs': 16, 'targets': 8}",
-        "--gin.train.batch_size=8",
-        "--gin.constant_schedule.peak=0.0",
-        *words,
-    ]
+    """The command line of a fine-tuning from what was imported."""
+    files = ["--gin_file=imported/model.gin", "--gin_file=runs/finetune.gin"]
+    return ["train", *files, *(f"--gin.{name}" for name in NAMES), *words]
+
+
+def train(optimizer, model_dir, task, steps, *words):
+    """Trains what was imported, at a rate of 0, so that nothing changes."""
+    Path("run.gin").write_text(RUN.replace("OPTIMIZER", optimizer))
+    settings = {"model_dir": model_dir, "mixture": task, "total_steps": steps}
+    bindings = [f"--gin.train.{name}={value!r}" for name, value in settings.items()]
+    files = ["--gin_file=imported/model.gin", "--gin_file=run.gin"]
+    return main(["train", *files, *bindings, *words])
 
 
 def assert_same(actual, expected):
@@ -150,15 +149,23 @@ def test_what_is_imported(imported):
 
 
 def test_fine_tuned_from_an_import(imported):
-    assert main(finetune("--model_dir=run")) == 0
+    assert train("sgd", "run", "bytes_copied", 1, "--gin.train.init_from='imported'") == 0
     run = load_trained("run")
     assert run.step == 1
     assert_same(run.params, random_params(CONFIG))
-    assert run.model.config.dropout.residual == 0.1
-    assert run.model.config.compute.dtype == "bfloat16"
     assert main(["export", "--model_dir", "run", "--to_hf", "out"]) == 0
     assert (Path("out") / "tokenizer_config.json").is_file()
     assert_same(load_hf("out").params, random_params(CONFIG))
+
+
+def test_the_settings_of_an_import_go_with_the_file_for_fine_tuning(imported, capsys):
+    assert main(finetune("--model_dir=run", "--gin.DROPOUT_RATE=0.3", "--dry_run")) == 0
+    assert "8,176 parameters in all" in capsys.readouterr().out
+    config.load(["imported/model.gin", "runs/finetune.gin"], ["MODEL_DIR = 'run'", *NAMES])
+    model = config.arguments_of(loop.train)["model"]
+    assert model.dropout.residual == model.dropout.hidden == 0.1
+    assert model.compute.dtype == "bfloat16"
+    assert dataclasses.replace(model, compute=Compute()) == load_trained(imported).model.config
 
 
 def test_an_import_without_optimizer_cannot_go_on_in_its_folder(imported, capsys):
@@ -173,8 +180,7 @@ def test_an_import_of_t5x_goes_on_in_its_folder(t5x):
     before = load_trained("imported")
     assert before.step == STEP
     assert before.model.config.encoder.feed_forward.activations == ("silu", "linear")
-    Path("run.gin").write_text(RUN)
-    assert main(["train", "--gin_file=imported/model.gin", "--gin_file=run.gin"]) == 0
+    assert train("adafactor", "imported", "ids_copied", STEP + 2) == 0
     after = load_trained("imported")
     assert after.step == STEP + 2
     assert_same(after.params, before.params)
@@ -208,9 +214,9 @@ def test_an_empty_folder_may_be_there(hf):
 
 def test_nothing_is_left_of_an_import_that_lacks_a_tensor(capsys):
     params = random_params(CONFIG)
-    config = tiny(vocab_size=384, num_decoder_layers=3)
+    deeper = tiny(vocab_size=384, num_decoder_layers=3)
     save_hf(CONFIG, params, "hf")
-    save_hf(config, random_params(config), "deeper")
+    save_hf(deeper, random_params(deeper), "deeper")
     shutil.copy("deeper/config.json", "hf/config.json")
     before = {path.name for path in Path().iterdir()}
     assert main(["import", "--from_hf", "hf", "--model_dir", "imported"]) == 1
