@@ -34,8 +34,10 @@ def example(inputs_length, targets_length, seed):
 
 
 def convert(rows, inputs, targets, pack=False):
+    """Rows as a batch, without targets: with them, what stands at padding of the targets is T5X's."""
     converter = EncDecFeatureConverter(pack=pack)
-    return converter.convert_rows(rows, {"inputs": inputs, "targets": targets})
+    batch = converter.convert_rows(rows, {"inputs": inputs, "targets": targets})
+    return {name: x for name, x in batch.items() if name != "decoder_target_tokens"}
 
 
 INPUTS, TARGETS = 24, 16
