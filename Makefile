@@ -10,7 +10,7 @@ quickstart: $(VENV)/.demo
 	$(BIN)/t2t train --gin_file=quickstart.gin
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
