@@ -1,4 +1,4 @@
-"""`t2t import`, `export` and `adapt`, and that what they make is used as any run's folder."""
+"""`t2t import` and `t2t export`, and that what they make is used as any run's folder."""
 
 import dataclasses
 import json
@@ -16,14 +16,8 @@ from t2t.data.registry import TaskRegistry
 from t2t.data.sources import InMemoryDataSource
 from t2t.data.vocabularies import ByteVocabulary, PassThroughVocabulary
 from t2t.interop.hugging_face import load_hf, save_hf
-from t2t.models.attention import Attention
-from t2t.models.config import Compute, SpecialTokens
-from t2t.models.decoder_only import DecoderOnly
-from t2t.models.feed_forward import FeedForward
-from t2t.models.heads import LMHead
+from t2t.models.config import Compute
 from t2t.models.lora import LoRA, make_model
-from t2t.models.positions import RoPE
-from t2t.models.stack import Stack
 from t2t.trained import TrainedModel, load_trained
 from t2t.training import loop
 from t2t.training.checkpoints import Checkpoints
@@ -240,33 +234,6 @@ def test_nothing_is_left_of_what_was_interrupted(imported, command, monkeypatch,
     assert {path.name for path in Path().iterdir()} == {"hf", "imported"}
 
 
-@pytest.mark.parametrize(
-    ("words", "status", "expected"),
-    [
-        (["import", "--model_dir=x"], 2, "--from_hf --from_t5x is required"),
-        (["import", "--from_hf=a", "--from_t5x=b", "--model_dir=x"], 2, "not allowed with"),
-        (["import", "--from_hf=a"], 2, "--model_dir"),
-        (["import", "--from_hf=a", "--model_dir=x", "--step=0"], 1, "--step is for --from_t5x"),
-        (["import", "--from_hf=a", "--model_dir=x", "--with_optimizer"], 1, "--with_optimizer is"),
-        (["import", "--from_hf=a", "--model_dir=x", "--activations=relu"], 1, "--activations is"),
-        (["import", "--from_hf=a", "--model_dir=x"], 1, "'a' is no folder"),
-        (["import", "--from_t5x=a", "--model_dir=x"], 1, "'a' is no folder"),
-        (["import", "--from_hf=a", "--model_dir=x", "--gin.B=1"], 1, "only `t2t train` takes gin"),
-        (["export", "--model_dir=a", "--to_hf=x"], 1, "not the folder of a training run"),
-        (["export", "--model_dir=a", "--to_hf=x", "--dtype=int8"], 2, "invalid choice: 'int8'"),
-        (["export", "--model_dir=a"], 2, "--to_hf"),
-    ],
-)
-def test_wrong_flags(words, status, expected, capsys):
-    if status == 2:
-        with pytest.raises(SystemExit, match="2"):
-            main(words)
-    else:
-        assert main(words) == 1
-    assert expected in message(capsys)
-    assert not Path("x").exists()
-
-
 def test_bad_flags_of_a_good_folder(imported, t5x, capsys):
     for words, expected in [
         (["export", "--model_dir", imported, "--max_shard_size=many"], "max_shard_size"),
@@ -301,57 +268,3 @@ def test_adapters_are_exported_in_their_kernels():
     )
     conversion.export_hf(TrainedModel({}, model, params, 0, None, None), "out")
     assert_same(load_hf("out").params, jax.tree.map(np.asarray, lora.merge(params)))
-
-
-def language_model(d_model):
-    """Configuration of a small LLaMA."""
-    return DecoderOnly(
-        384,
-        Stack(
-            num_layers=2,
-            d_model=d_model,
-            attention=Attention(2, 4, num_kv_heads=1),
-            feed_forward=FeedForward(12, ("silu", "linear")),
-            positions=RoPE(),
-        ),
-        tokens=SpecialTokens(pad=None, eos=1, bos=None),
-        head=LMHead(tied=False),
-    )
-
-
-def test_adapted_to_an_encoder_decoder_and_used(capsys):
-    params = random_params(language_model(8))
-    save_hf(language_model(8), params, "hf", ByteVocabulary(extra_ids=125))
-    assert main(["import", "--from_hf", "hf", "--model_dir", "lm"]) == 0
-    assert main(["adapt", "--encoder_dir", "lm", "--model_dir", "adapted"]) == 0
-    assert "an encoder-decoder of" in message(capsys)
-    adapted = load_trained("adapted")
-    assert_same(adapted.params["encoder"], params["decoder"])
-    layers = adapted.params["decoder"]["layers"]
-    assert_same(layers["cross_attention"], params["decoder"]["layers"]["self_attention"])
-    Path("in.txt").write_text("one\n")
-    words = ["--input", "in.txt", "--max_decode_length", "2"]
-    assert main(["infer", "--model_dir", "adapted", *words]) == 0
-    assert main(["infer", "--model_dir", "lm", *words]) == 1
-    assert "Predictions are made by encoder-decoders" in message(capsys)
-
-
-def test_adapted_from_two_models_of_other_widths():
-    for width, name in [(8, "narrow"), (12, "wide")]:
-        save_hf(language_model(width), random_params(language_model(width)), f"hf_{name}")
-        assert main(["import", "--from_hf", f"hf_{name}", "--model_dir", name]) == 0
-    words = ["--encoder_dir", "wide", "--decoder_dir", "narrow", "--model_dir", "adapted"]
-    assert main(["adapt", *words]) == 0
-    adapted = load_trained("adapted")
-    assert adapted.model.config.encoder.d_model == 12
-    assert_same(adapted.params["encoder"], load_trained("wide").params["decoder"])
-    key = adapted.params["decoder"]["layers"]["cross_attention"]["key"]["kernel"]
-    assert key.shape == (2, 12, 4)
-
-
-def test_what_cannot_be_adapted(imported, capsys):
-    assert main(["adapt", "--encoder_dir", imported, "--model_dir", "new"]) == 1
-    assert "Adaptation takes models with a decoder only" in message(capsys)
-    assert main(["adapt", "--encoder_dir", "nowhere", "--model_dir", "new"]) == 1
-    assert "'nowhere' is not the folder" in message(capsys)
-    assert not Path("new").exists()
