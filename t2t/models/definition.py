@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from flax import nnx
 
+from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.encoder_only import EncoderOnly
@@ -25,6 +26,13 @@ class Model:
     """
 
     config: ModelConfig
+
+    def __post_init__(self):
+        if lists := _lists(self, ""):
+            raise UserError(
+                f"{', '.join(lists)}: a list where a tuple is needed; write (a, b) instead of "
+                f"[a, b]."
+            )
 
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters; jit with `out_shardings` to make each shard where it belongs."""
@@ -101,3 +109,18 @@ class Model:
     @property
     def _abstract_state(self):
         return self._split[1]
+
+
+def _lists(value: Any, path: str) -> list[str]:
+    """Paths of settings that are lists: models are compared by hash where JAX traces them."""
+    if isinstance(value, list):
+        return [path]
+    if isinstance(value, tuple):
+        return [found for i, item in enumerate(value) for found in _lists(item, f"{path}[{i}]")]
+    if not dataclasses.is_dataclass(value):
+        return []
+    return [
+        found
+        for field in dataclasses.fields(value)
+        for found in _lists(getattr(value, field.name), f"{path}.{field.name}".lstrip("."))
+    ]

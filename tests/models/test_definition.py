@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from t2t.errors import UserError
 from t2t.models.definition import Model
+from t2t.models.feed_forward import FeedForward
 from t2t.models.presets import t5
 
 SIZES_OF_T5 = {
@@ -136,3 +138,19 @@ def test_models_of_equal_configurations_are_equal_and_hashable():
     assert Model(V1_1) == Model(dataclasses.replace(V1_1))
     assert Model(V1_1) != Model(V1_0)
     assert len({Model(V1_1), Model(dataclasses.replace(V1_1)), Model(V1_0)}) == 2
+
+
+def test_lists_in_settings_are_named():
+    config = t5(
+        vocab_size=8,
+        d_model=4,
+        d_ff=4,
+        num_heads=1,
+        head_dim=4,
+        num_encoder_layers=1,
+        num_decoder_layers=1,
+    )
+    feed_forward = FeedForward(4, ["relu"])  # type: ignore[arg-type]
+    encoder = dataclasses.replace(config.encoder, feed_forward=feed_forward)
+    with pytest.raises(UserError, match=r"^config\.encoder\.feed_forward\.activations: a list"):
+        Model(dataclasses.replace(config, encoder=encoder))
