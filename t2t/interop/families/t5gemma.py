@@ -27,6 +27,7 @@ from t2t.models.embedding import Embedding
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
+from t2t.models.initializers import NormalInit
 from t2t.models.norms import RMSNorm
 from t2t.models.residual import SandwichNorm
 from t2t.models.stack import Stack
@@ -75,6 +76,7 @@ class T5GemmaFamily(Family):
                 ),
                 share_embeddings=False,
                 tokens=our_tokens(decoder, pad=0, eos=1, bos=2),
+                init=NormalInit(decoder.get("initializer_range", 0.02)),
                 dropout=Dropout(
                     embedding=rate,
                     attention=config.get("attention_dropout") or 0.0,
@@ -100,6 +102,7 @@ class T5GemmaFamily(Family):
             "tie_word_embeddings": config.head.tied,
             "attention_dropout": config.dropout.attention,
             "dropout_rate": config.dropout.residual,
+            "initializer_range": getattr(config.init, "stddev", 0.02),
         }
         sides = {
             name: {

@@ -12,6 +12,7 @@ from t2t.models.embedding import Embedding
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
+from t2t.models.initializers import NormalInit
 from t2t.models.norms import RMSNorm
 from t2t.models.positions import RoPE
 from t2t.models.residual import PreNorm, SandwichNorm
@@ -119,6 +120,7 @@ def test_published_configuration():
         head=LMHead(tied=True, soft_cap=30.0),
         share_embeddings=False,
         tokens=SpecialTokens(pad=0, eos=1, bos=2, start=2),
+        init=NormalInit(),
     )
     assert ours(T5GEMMA_2B_2B) == expected
 
@@ -278,3 +280,11 @@ def test_decoding_by_steps():
         lambda one, cache, i: module.decode_step(one, batch, cache, i),
     )
     np.testing.assert_allclose(steps, module(batch), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stddev", [0.02, 0.05])
+def test_what_is_drawn_afresh_is_as_large_as_in_their_models(stddev):
+    side = SIDE | {"initializer_range": stddev}
+    config = ours(T5GEMMA_2B_2B | {"encoder": side, "decoder": side})
+    assert config.init == NormalInit(stddev)
+    assert ours(express(config)[1]).init == config.init
