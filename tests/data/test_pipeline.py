@@ -324,7 +324,6 @@ def test_fingerprint_is_the_same_for_the_same_data_and_any_hosts(make_task):
         {"mixture": {"name": "c"}},
         {"mixture": {"text": "b"}},
     ],
-    ids=str,
 )
 def test_fingerprint_differs_when_the_batches_would(make_task, changed):
     assert fingerprint(make_task, **changed) != fingerprint(make_task)
