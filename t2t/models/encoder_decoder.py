@@ -45,7 +45,7 @@ class EncoderDecoder:
       vocab_size: rows of the table of tokens; at least the vocabulary's size.
       encoder, decoder: of any depths and widths.
       head: on top of the decoder.
-      share_embeddings: one table of tokens for both.
+      share_embeddings: one table of tokens for both; a source encoder has its own.
       share_stacks: self-attention, feed-forward layers and their norms of the decoder are those of
         the encoder (T5, section 3.2.2: "shared").
       continuing_positions: the decoder's positions go on where the encoder's end, and
@@ -166,9 +166,10 @@ class EncoderDecoderModel(nnx.Module):
         if config.share_embeddings:
             self.token_embedder = token_table(config.encoder, config.vocab_size, shared, keys[0])
         else:
-            self.encoder_token_embedder = token_table(
-                config.encoder, config.vocab_size, shared, keys[0]
-            )
+            if not config.source_encoder:
+                self.encoder_token_embedder = token_table(
+                    config.encoder, config.vocab_size, shared, keys[0]
+                )
             self.decoder_token_embedder = token_table(
                 config.decoder, config.vocab_size, shared, keys[1]
             )

@@ -13,6 +13,7 @@ from t2t.models.config import Compute
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model
 from t2t.models.embedding import Embedding
+from t2t.models.encoder_decoder import SourceEncoder
 from t2t.models.positions import NoPositions, RoPE
 from tests.models.computing import BATCH, SIZES, V1_0, V1_1, count, forward, params_of, shapes_of
 
@@ -118,6 +119,12 @@ def test_bfloat16_activations_give_float32_logits_and_gradients():
     loss = lambda p: model.bind(p)(BATCH).sum()  # noqa: E731
     gradients = jax.eval_shape(jax.grad(loss), model.abstract_params)
     assert {leaf.dtype for leaf in jax.tree.leaves(gradients)} == {jnp.dtype("float32")}
+
+
+def test_a_source_encoder_leaves_no_table_without_a_reader():
+    config = replace(V1_0, source_encoder=SourceEncoder(30, V1_0.encoder), share_embeddings=False)
+    tables = {name for name in Model(config).abstract_params if name.endswith("embedder")}
+    assert tables == {"source_token_embedder", "decoder_token_embedder"}
 
 
 def with_decoder(**changes):
