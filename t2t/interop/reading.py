@@ -10,7 +10,7 @@ from t2t.errors import UserError
 from t2t.interop.sources import Source, TensorInfo
 from t2t.interop.tables import Part, Table
 from t2t.interop.transforms import Shape
-from t2t.interop.trees import nest, shapes_of
+from t2t.models.parameter_paths import shapes_of, unflatten
 
 _LISTED = 20  # faults of one kind that a message spells out
 
@@ -48,7 +48,7 @@ def read_params(table: Table, source: Source, like: Mapping[str, Any]) -> dict[s
                     f"'{found}' in {source.where} is not {constant.value:g} everywhere, and this "
                     f"model has no parameter for it."
                 )
-    return nest(flat)
+    return unflatten(flat)
 
 
 class _Names:

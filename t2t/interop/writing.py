@@ -9,7 +9,7 @@ import numpy as np
 
 from t2t.interop.tables import Constant, Part, Table
 from t2t.interop.transforms import Shape
-from t2t.interop.trees import flatten, shapes_of
+from t2t.models.parameter_paths import flatten, shapes_of
 
 
 @dataclasses.dataclass(frozen=True)

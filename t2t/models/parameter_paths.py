@@ -30,6 +30,11 @@ def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def shapes_of(params: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Shape by path of a tree of arrays, or of abstract ones."""
+    return {path: tuple(leaf.shape) for path, leaf in flatten(params).items()}
+
+
 def is_stacked(path: str) -> bool:
     """Whether the first axis of the leaf counts layers (or groups of them)."""
     return "layers" in path.split("/")

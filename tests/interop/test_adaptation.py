@@ -1,7 +1,6 @@
 import dataclasses
 import functools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from t2t.errors import UserError
 from t2t.interop.adaptation import adapt
 from t2t.interop.families import express
-from t2t.interop.trees import flatten, nest, shapes_of
 from t2t.models.attention import Attention
 from t2t.models.config import Dropout, SpecialTokens
 from t2t.models.decoder_only import DecoderOnly
@@ -19,6 +17,7 @@ from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
 from t2t.models.masks import AttentionMask
 from t2t.models.norms import LayerNorm, RMSNorm
+from t2t.models.parameter_paths import flatten, shapes_of, unflatten
 from t2t.models.positions import ALiBi, LearnedPositions, RelativeBias, RoPE
 from t2t.models.presets import t5
 from t2t.models.residual import SandwichNorm
@@ -77,7 +76,7 @@ every_model = pytest.mark.parametrize("name", MODELS)
 def params_of(config, seed=0):
     rng = np.random.default_rng(seed)
     shapes = shapes_of(Model(config).abstract_params)
-    return nest({p: jnp.asarray(rng.normal(size=s), jnp.float32) for p, s in shapes.items()})
+    return unflatten({p: jnp.asarray(rng.normal(size=s), jnp.float32) for p, s in shapes.items()})
 
 
 def adapted(encoder, decoder):
@@ -106,7 +105,7 @@ def test_encoder_with_a_causal_mask_is_the_language_model(name):
 def test_decoder_that_gets_nothing_from_the_encoder_is_the_language_model(name):
     config = MODELS[name]
     new, params = adapted(config, config)
-    params = nest(
+    params = unflatten(
         {
             path: array * 0 if "/cross_attention/out/" in path else array
             for path, array in flatten(params).items()

@@ -13,20 +13,20 @@ from t2t.interop import folders
 from t2t.interop.folders import open_folder
 from t2t.interop.reading import read_params
 from t2t.interop.shards import parse_size, write_shards
-from t2t.interop.trees import flatten, nest
 from t2t.interop.writing import Tensors, their_tensors, write_tensors
+from t2t.models.parameter_paths import flatten, unflatten
 from tests.interop import toy
 
 FLOAT32 = np.dtype(np.float32)
 
 
 def write(folder, max_shard_size="5GB", dtype=FLOAT32, params=None):
-    tensors = their_tensors(toy.TABLE, nest(params or toy.params()))
+    tensors = their_tensors(toy.TABLE, unflatten(params or toy.params()))
     write_shards(folder, tensors, max_shard_size, dtype)
 
 
 def read(folder):
-    return flatten(read_params(toy.TABLE, open_folder(folder), nest(toy.params())))
+    return flatten(read_params(toy.TABLE, open_folder(folder), unflatten(toy.params())))
 
 
 def assert_same(actual, expected):
@@ -46,7 +46,7 @@ def test_shards_and_index(tmp_path):
     files = sorted(path.name for path in tmp_path.glob("*.safetensors"))
     assert files == [f"model-{i:05d}-of-00004.safetensors" for i in range(1, 5)]
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
-    tensors = write_tensors(toy.TABLE, nest(toy.params()))
+    tensors = write_tensors(toy.TABLE, unflatten(toy.params()))
     assert index["metadata"]["total_size"] == sum(array.nbytes for array in tensors.values())
     assert index["weight_map"].keys() == tensors.keys()
     for file in files:
@@ -102,7 +102,7 @@ def test_only_one_tensor_is_computed_at_a_time(tmp_path):
         shape = (3, 7, 4)
 
     params = toy.params() | {"decoder/layers/mlp/wo/kernel": Watched()}
-    groups = list(their_tensors(toy.TABLE, nest(params)))
+    groups = list(their_tensors(toy.TABLE, unflatten(params)))
     assert alive == []
     next(g for g in groups if "base.h.1.mlp.weight" in g.shapes).compute()
     assert alive == [1]

@@ -11,9 +11,9 @@ from t2t.interop.families import express, family_of
 from t2t.interop.family import HFConfig
 from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
-from t2t.interop.trees import flatten
 from t2t.interop.writing import write_tensors
 from t2t.models.definition import Model
+from t2t.models.parameter_paths import flatten
 from tests.interop.computing import output_and_gradients
 
 FILES = sorted((Path(__file__).parents[1] / "frozen" / "hugging_face").glob("*.npz"))

@@ -9,13 +9,13 @@ from t2t.interop.folders import open_folder
 from t2t.interop.reading import read_params
 from t2t.interop.shards import write_shards
 from t2t.interop.tables import Table, linear
-from t2t.interop.trees import nest
 from t2t.interop.writing import their_tensors
+from t2t.models.parameter_paths import unflatten
 
 LAYERS, SIZE = 16, 256
 TENSOR = SIZE * SIZE * 4
 TABLE = Table(linear("decoder/layers/mlp/wi", "h.{layer}.wi", bias=False))
-PARAMS = nest({"decoder/layers/mlp/wi/kernel": np.ones((LAYERS, SIZE, SIZE), np.float32)})
+PARAMS = unflatten({"decoder/layers/mlp/wi/kernel": np.ones((LAYERS, SIZE, SIZE), np.float32)})
 
 
 def peak(function, *arguments):

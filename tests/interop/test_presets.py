@@ -9,8 +9,8 @@ import gin
 from t2t import config
 from t2t.errors import UserError
 from t2t.interop.families import express
-from t2t.interop.trees import shapes_of
 from t2t.models.definition import Model
+from t2t.models.parameter_paths import shapes_of
 
 WITHOUT = {
     **dict.fromkeys(("glm_base", "glm_large", "glm_10b"), "it has rotary positions"),

@@ -7,8 +7,8 @@ from t2t.errors import UserError
 from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
 from t2t.interop.tables import Rule, Table
-from t2t.interop.trees import flatten, nest
 from t2t.interop.writing import write_tensors
+from t2t.models.parameter_paths import flatten, unflatten
 from tests.interop import toy
 
 
@@ -19,11 +19,11 @@ def ours():
 
 @pytest.fixture
 def theirs(ours):
-    return write_tensors(toy.TABLE, nest(ours))
+    return write_tensors(toy.TABLE, unflatten(ours))
 
 
 def read(tensors, table=toy.TABLE):
-    return flatten(read_params(table, MemorySource(tensors), nest(toy.params())))
+    return flatten(read_params(table, MemorySource(tensors), unflatten(toy.params())))
 
 
 def assert_same(actual, expected):

@@ -20,8 +20,8 @@ from t2t.interop.families import family_of
 from t2t.interop.hugging_face import Imported, load_hf, read_config
 from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
-from t2t.interop.trees import flatten
 from t2t.models.definition import Model
+from t2t.models.parameter_paths import flatten
 from tests.interop.computing import output_and_gradients
 
 _ENCODER_OUTPUTS = {

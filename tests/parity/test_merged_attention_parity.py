@@ -25,7 +25,6 @@ from t2t.interop.projections import attention_rules, gated_rules
 from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
 from t2t.interop.tables import Rule, Table, norm
-from t2t.interop.trees import flatten
 from t2t.models.attention import Attention
 from t2t.models.config import SpecialTokens
 from t2t.models.definition import Model
@@ -33,6 +32,7 @@ from t2t.models.embedding import Embedding
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.feed_forward import FeedForward
 from t2t.models.norms import RMSNorm
+from t2t.models.parameter_paths import flatten
 from t2t.models.positions import RoPE
 from t2t.models.residual import SandwichNorm
 from t2t.models.stack import Stack

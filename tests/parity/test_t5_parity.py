@@ -18,8 +18,8 @@ from t2t.decoding.greedy import greedy
 from t2t.errors import UserError
 from t2t.interop.folders import open_folder
 from t2t.interop.hugging_face import load_hf, save_hf
-from t2t.interop.trees import flatten
 from t2t.models.definition import Model
+from t2t.models.parameter_paths import flatten
 from tests.parity.comparisons import ParityTests
 from tests.parity.harness import Case, imported, random_model, saved, untie
 

@@ -15,8 +15,8 @@ from t2t.interop.t5x.folders import Found, find_checkpoint
 from t2t.interop.t5x.layout import Layout, lay_out
 from t2t.interop.t5x.legacy import read_legacy
 from t2t.interop.t5x.orbax import read_orbax
-from t2t.interop.trees import nest
 from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.parameter_paths import unflatten
 from t2t.training.optimizers import Optimizer
 
 _TARGET = "target/"
@@ -91,7 +91,7 @@ def read_params(layout: Layout, source: Source) -> dict[str, Any]:
             flat[place.ours] = np.empty(shape, np.float32)
         value = layout.ours(place, _floats(source, _TARGET + name))
         flat[place.ours][... if place.layer is None else place.layer] = value
-    return nest(flat)
+    return unflatten(flat)
 
 
 def _floats(source: Source, name: str) -> np.ndarray:

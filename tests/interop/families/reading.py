@@ -11,9 +11,9 @@ from t2t.interop.families import family_of
 from t2t.interop.family import HFConfig
 from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
-from t2t.interop.trees import flatten, nest, shapes_of
 from t2t.interop.writing import write_tensors
 from t2t.models.definition import Model
+from t2t.models.parameter_paths import flatten, shapes_of, unflatten
 
 
 def ours(settings):
@@ -33,7 +33,7 @@ def _made(text):
     rng = np.random.default_rng(0)
     shapes = shapes_of(Model(config).abstract_params)
     params = {path: rng.normal(size=shape).astype(np.float32) for path, shape in shapes.items()}
-    return config, params, write_tensors(family_of(settings, "").table(config), nest(params))
+    return config, params, write_tensors(family_of(settings, "").table(config), unflatten(params))
 
 
 def read(settings, tensors):
@@ -54,7 +54,7 @@ def assert_same(given, expected):
 def module_of(settings):
     """With the random parameters."""
     config, params, _ = made(settings)
-    return Model(config).bind(nest({path: jnp.asarray(a) for path, a in params.items()}))
+    return Model(config).bind(unflatten({path: jnp.asarray(a) for path, a in params.items()}))
 
 
 def decoded_by_steps(tokens, cache, step):

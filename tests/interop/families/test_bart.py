@@ -11,12 +11,12 @@ from t2t.interop.families import express, family_of
 from t2t.interop.family import HFConfig
 from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
-from t2t.interop.trees import flatten, nest, shapes_of
 from t2t.interop.writing import write_tensors
 from t2t.models.config import Dropout, SpecialTokens
 from t2t.models.definition import Model
 from t2t.models.initializers import NormalInit
 from t2t.models.norms import LayerNorm, RMSNorm
+from t2t.models.parameter_paths import flatten, shapes_of, unflatten
 from t2t.models.positions import LearnedPositions, SinusoidalPositions
 from t2t.models.residual import PostNorm, PreNorm
 
@@ -81,7 +81,7 @@ def tiny():
     rng = np.random.default_rng(0)
     shapes = shapes_of(Model(config).abstract_params)
     params = {path: rng.normal(size=shape).astype(np.float32) for path, shape in shapes.items()}
-    tensors = write_tensors(family_of(TINY, "").table(config), nest(params))
+    tensors = write_tensors(family_of(TINY, "").table(config), unflatten(params))
     return config, params, tensors
 
 
@@ -245,4 +245,4 @@ def test_a_bias_of_logits_that_is_not_zero_is_a_parameter():
     assert_same(read_back, params | {"lm_head/bias": tensors[BIAS][0]})
     family, settings = express(biased)
     assert ours(settings) == config
-    assert_same(write_tensors(family.table(biased), nest(read_back)), tensors)
+    assert_same(write_tensors(family.table(biased), unflatten(read_back)), tensors)

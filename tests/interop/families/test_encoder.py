@@ -10,11 +10,11 @@ from t2t.interop.families import express, family_of
 from t2t.interop.family import HFConfig
 from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
-from t2t.interop.trees import flatten, nest, shapes_of
 from t2t.interop.writing import write_tensors
 from t2t.models.definition import Model
 from t2t.models.heads import LMHead, SequenceClasses, Spans, TokenClasses
 from t2t.models.norms import RMSNorm
+from t2t.models.parameter_paths import flatten, shapes_of, unflatten
 
 KINDS = ("albert", "bert", "electra", "roberta")
 SETTINGS = {
@@ -37,7 +37,7 @@ def read(kind, **settings):
 def random_params(config, seed=0):
     rng = np.random.default_rng(seed)
     shapes = shapes_of(Model(config).abstract_params)
-    return nest({p: rng.normal(size=s).astype(np.float32) for p, s in shapes.items()})
+    return unflatten({p: rng.normal(size=s).astype(np.float32) for p, s in shapes.items()})
 
 
 def written(config, kind):

@@ -11,12 +11,12 @@ from t2t.interop.families import express, family_of
 from t2t.interop.family import HFConfig
 from t2t.interop.reading import read_params
 from t2t.interop.sources import MemorySource
-from t2t.interop.trees import flatten, nest, shapes_of
 from t2t.interop.writing import write_tensors
 from t2t.models.config import Dropout, SpecialTokens
 from t2t.models.definition import Model
 from t2t.models.initializers import NormalInit
 from t2t.models.norms import LayerNorm
+from t2t.models.parameter_paths import flatten, shapes_of, unflatten
 from t2t.models.positions import LearnedPositions
 from t2t.models.residual import PostNorm, PreNorm
 
@@ -52,7 +52,7 @@ def made(tied):
     rng = np.random.default_rng(0)
     shapes = shapes_of(Model(config).abstract_params)
     params = {path: rng.normal(size=shape).astype(np.float32) for path, shape in shapes.items()}
-    tensors = write_tensors(family_of(TINY, "").table(config), nest(params))
+    tensors = write_tensors(family_of(TINY, "").table(config), unflatten(params))
     return config, params, tensors
 
 

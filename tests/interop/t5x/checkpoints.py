@@ -7,7 +7,7 @@ import tensorstore
 from flax import serialization
 
 from t2t.interop.t5x.layout import lay_out
-from t2t.interop.trees import nest
+from t2t.models.parameter_paths import unflatten
 
 EMBED, HEADS, UNITS, MLP, VOCAB, BUCKETS = 8, 2, 3, 10, 12, 32
 LAYERS = {"encoder": 3, "decoder": 2}
@@ -109,7 +109,7 @@ def write_legacy(folder, target, *, state=None, inline=(), chunks=None, spec=lam
             k: list(v) if k != "compressor" else v for k, v in written["metadata"].items()
         }
         leaves[full] = spec(written)
-    content = {"version": 3, "optimizer": nest(leaves)}
+    content = {"version": 3, "optimizer": unflatten(leaves)}
     (folder / "checkpoint").write_bytes(serialization.msgpack_serialize(content))
     return folder
 

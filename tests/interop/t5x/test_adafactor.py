@@ -8,7 +8,7 @@ from t2t.errors import UserError
 from t2t.interop.sources import MemorySource
 from t2t.interop.t5x import load, load_t5x
 from t2t.interop.t5x.adafactor import import_adafactor
-from t2t.interop.trees import flatten, nest
+from t2t.models.parameter_paths import flatten, unflatten
 from t2t.training.optimizers import adafactor, adamw
 from t2t.training.schedules import constant_schedule
 from tests.interop.t5x.checkpoints import heads_apart, layout_of, scanned, write_legacy
@@ -107,7 +107,7 @@ CHOSEN = (
 
 def some(tree):
     """Parameters of every kind: each one's update is compiled on its own, which takes time."""
-    return nest({name: leaf for name, leaf in flatten(tree).items() if name in CHOSEN})
+    return unflatten({name: leaf for name, leaf in flatten(tree).items() if name in CHOSEN})
 
 
 def imported(target, states, smallest=4):

@@ -7,8 +7,8 @@ import pytest
 from t2t.errors import UserError
 from t2t.interop.t5x import load_t5x
 from t2t.interop.t5x.configuration import model_config
-from t2t.interop.trees import shapes_of
 from t2t.models.definition import Model
+from t2t.models.parameter_paths import shapes_of
 from tests.interop.t5x import checkpoints
 
 

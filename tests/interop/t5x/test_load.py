@@ -7,7 +7,7 @@ import pytest
 from t2t.errors import UserError
 from t2t.interop.t5x import load_t5x
 from t2t.interop.t5x.layout import lay_out
-from t2t.interop.trees import flatten
+from t2t.models.parameter_paths import flatten
 from tests.interop.t5x import checkpoints
 
 
