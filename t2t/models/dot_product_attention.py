@@ -3,12 +3,11 @@
 import jax
 import jax.numpy as jnp
 
-from t2t.errors import UserError, did_you_mean
+from t2t.models.config import ATTENTION_IMPLEMENTATIONS, one_of
 from t2t.models.cudnn_attention import cudnn_attention
 from t2t.models.layers import dropout
 from t2t.models.masks import AttentionMask
 
-IMPLEMENTATIONS = ("xla", "cudnn")
 _MASKED = -1e10  # far below any logit, and finite: a row masked everywhere stays free of NaN
 
 
@@ -48,11 +47,7 @@ def dot_product_attention(
     Raises:
       UserError: while tracing, if the implementation cannot do what is asked.
     """
-    if implementation not in IMPLEMENTATIONS:
-        raise UserError(
-            f"Compute.attention: '{implementation}' is none of {', '.join(IMPLEMENTATIONS)}."
-            + did_you_mean(implementation, IMPLEMENTATIONS)
-        )
+    one_of("Compute.attention", implementation, ATTENTION_IMPLEMENTATIONS)
     if implementation == "cudnn":
         rate = 0.0 if dropout_key is None else dropout_rate
         return cudnn_attention(
