@@ -175,9 +175,15 @@ def _checked(target: Callable, call: Callable) -> Callable:
                     f"--gin.{target.__name__}.{name}=…, or set the macro that it refers to."
                 )
             if name in annotations and not matches(value, annotations[name]):
+                must = f"it must be {describe(annotations[name])}"
+                made = getattr(value, "__name__", None)
+                if callable(value) and made in _registered:
+                    raise UserError(
+                        f"{target.__name__}.{name} = @{made} is not called; {must}. Write "
+                        f"@{made}(), with parentheses."
+                    )
                 raise UserError(
-                    f"{target.__name__}.{name} = {value!r} is {describe(type(value))}; it must be "
-                    f"{describe(annotations[name])}."
+                    f"{target.__name__}.{name} = {value!r} is {describe(type(value))}; {must}."
                 )
         return call(**bound.arguments)
 
@@ -249,7 +255,9 @@ def _explain(error: BaseException) -> str:
     unknown = re.search(r"No configurable matching (?:reference )?'@?([\w./]+)", message)
     if unknown:
         name = unknown[1].split(".")[-1].split("/")[-1]
-        hint = did_you_mean(name, _registered) or f" Known are: {', '.join(sorted(_registered))}."
+        same = [n for n in _registered if n.lower() == name.lower()]
+        hint = f" Did you mean '{same[0]}'?" if same else did_you_mean(name, _registered)
+        hint = hint or f" Known are: {', '.join(sorted(_registered))}."
         return f"nothing configurable is called '{unknown[1]}'.{hint}"
     parameter = re.search(r"'(?:.*\.)?(\w+)' doesn't have a parameter named '(\w+)'", message)
     if parameter and parameter[1] in _registered:

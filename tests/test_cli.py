@@ -171,6 +171,7 @@ def test_user_mistakes_are_one_paragraph_and_status_1(in_folder, words, message,
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
+        (["train", "--num_steps", "3"], "--num_steps 3. See `t2t train --help`"),
         (["trian"], "Did you mean 'train'"),
         (["train", "--gin_fil=x"], "Did you mean '--gin_file'"),
         (["infer", "--modeldir=x"], "--model_dir"),

@@ -51,6 +51,7 @@ REFUSED = {
         "'train' has no parameter 'totl_steps'. Did you mean 'total_steps'",
     ),
     "unknown configurable": ({}, ["trian.seed = 3"], "'trian'. Did you mean 'train'"),
+    "other case": ({}, ["Stack.positions = @Rope()"], "'Rope'. Did you mean 'RoPE'"),
     "unknown reference": ({}, ["train.optimizer = @adamm()"], "'adamm'. Did you mean 'adamw'"),
     "unused macro": ({}, ["TRAIN_STEP = 3"], "TRAIN_STEP is set but.*Did you mean 'TRAIN_STEPS'"),
     "undefined macro": ({}, ["train.seed = %SEED"], "%SEED is used but never set"),
@@ -73,7 +74,7 @@ REFUSED = {
     "object expected": ({}, ["train.mesh = 3"], "it must be a MeshShape"),
     "tuple expected": ({}, ["FeedForward.activations = 'relu'"], "it must be a tuple of a string"),
     "dict of ints": ({}, ["train.sequence_length = {'inputs': 'x'}"], "must be a dict of a string"),
-    "not called": ({}, ["train.model = @EncoderDecoder"], "it must be a EncoderDecoder or"),
+    "not called": ({}, ["train.model = @EncoderDecoder"], r"not called.*Write @EncoderDecoder\(\)"),
     "bad value": ({}, ["Compute.remat = 'ful'"], "'ful' is none of.*Did you mean 'full'"),
     "unquoted string": (
         {},

@@ -16,6 +16,14 @@ Run = Callable[[argparse.Namespace, list[str]], int]
 class Parser(argparse.ArgumentParser):
     """Suggests the nearest flag or command on a mistake."""
 
+    def parse_args(self, args=None, namespace=None):  # type: ignore[override]
+        """As argparse; what a command does not know is answered with that command's flags."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            parser = getattr(parsed, "parser", self)
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed
+
     def error(self, message: str):
         known = self._words()
         words = [word.strip("',").split("=")[0] for word in message.split()]
@@ -42,7 +50,7 @@ def add_command(commands: Any, name: str, run: Run, summary: str) -> argparse.Ar
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, parser=command)
     return command
 
 
