@@ -59,6 +59,9 @@ class TransformerStack(nnx.Module):
         bias = self.positions.bias(length, length, self._shared.dtype)
         if self._shared.compute.attention == "xla":  # others work from flags and lengths
             mask = mask.materialised(length, length)
+            if memory is not None:
+                encoded, dense = memory.encoded, memory.mask.materialised
+                memory = memory._replace(mask=dense(length, encoded.shape[1]))
         context = self._context(places, mask, bias, memory)
         keys = None if layers_key is None else jax.random.split(layers_key, self._spec.num_layers)
         x, _ = self.scan(lambda layer, x, local, k: (layer(x, context, local, k), None), x, keys)

@@ -33,7 +33,7 @@ def dry_run_report(
     lengths = sequence_length.get("inputs", 0), sequence_length.get("targets", 0)
     if model.config.loss_side == "encoder":
         lengths = lengths[0], 0
-    tokens = sum(lengths)
+    tokens = max(sum(lengths), 1)
     step = train_flops(model.config, *lengths, batch_size)
     abstract = abstract_state(model, optimizer)
     shardings = state_shardings(model, optimizer, mesh)
