@@ -117,7 +117,20 @@ def load(
     # Again through gin, so that the operative configuration imports the modules too.
     _parse("\n".join(f"import {module}" for module in imports), "--import")
     for file in files:
+        before, model_is_bound = _model_macro(), _train_has_model()
         _parse_file(_find(file, folders), folders, ())
+        if _model_macro() is before:
+            continue
+        if before is not None:
+            raise UserError(
+                f"'{file}' says what MODEL is, and a file before it does so, too: give one file of "
+                f"gin/models, or include one in the other."
+            )
+        if model_is_bound:
+            raise UserError(
+                f"'{file}' says what the MODEL is, so it has to come before the file of the run, "
+                f"whose settings would be lost else: --gin_file={file} first."
+            )
     for binding in bindings:
         _parse(binding, f"--gin.{binding}")
 
@@ -280,6 +293,15 @@ def _explain(error: BaseException) -> str:
 
 def _macros() -> list[str]:
     return [scope for scope, selector in gin.config._CONFIG if selector == "gin.macro"]
+
+
+def _model_macro() -> Any:
+    """What MODEL was last set to: another object each time it is set."""
+    return gin.config._CONFIG.get(("MODEL", "gin.macro"), {}).get("value")
+
+
+def _train_has_model() -> bool:
+    return "model" in gin.config._CONFIG.get(("", "t2t.train"), {})
 
 
 def _check_all_used() -> None:

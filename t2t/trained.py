@@ -71,18 +71,30 @@ class TrainedModel:
             )
         return {name: Feature(vocabulary) for name in ("inputs", "targets")}
 
-    def evaluate(self, split: str | None = None, **changes: Any) -> dict[str, TaskResult]:
-        """Evaluates as training did, but for the given fields of `EvalPolicy`."""
+    def evaluate(
+        self,
+        split: str | None = None,
+        sequence_length: Mapping[str, int] | None = None,
+        **changes: Any,
+    ) -> dict[str, TaskResult]:
+        """Evaluates as training did, but for what is given.
+
+        Args:
+          split: of each task.
+          sequence_length: tokens of "inputs" and "targets", or of one of them.
+          changes: other fields of `EvalPolicy`.
+        """
         if self.task_or_mixture is None:
             raise UserError("This model was imported; name what to evaluate it on: --mixture=...")
         policy = self.arguments.get("evaluation", EvalPolicy())
         if split is not None:
             changes["split"] = split
+        lengths = self.arguments.get("sequence_length", {"inputs": 512, "targets": 114})
         evaluator = Evaluator(
             self.model,
             self.arguments.get("mesh", MeshShape()).mesh(),
             self.task_or_mixture,
-            self.arguments.get("sequence_length", {"inputs": 512, "targets": 114}),
+            {**lengths, **(sequence_length or {})},
             dataclasses.replace(policy, **changes),
             self.arguments.get("seed", 0),
             self.arguments.get("converter"),
@@ -116,10 +128,12 @@ def load_trained(
             import_user_module(module)
         arguments = {"model": from_dict(run.stored_identity()["model"], str(run.identity))}
     elif not run.config.exists():
-        runs = sorted(p.parent for p in Path(".").glob("*/*/config.gin"))
+        patterns = (f"{depth}/{name}.gin" for depth in ("*", "*/*") for name in ("config", "model"))
+        runs = sorted({path.parent for pattern in patterns for path in Path(".").glob(pattern)})
         known = f" Runs here: {', '.join(map(str, runs))}." if runs else ""
         raise UserError(
-            f"'{model_dir}' is not the folder of a training run: it has no config.gin.{known}"
+            f"'{model_dir}' is not the folder of a training run: it has no config.gin.{known} "
+            f"`t2t import` makes one of a folder of Hugging Face or T5X."
         )
     else:
         config.load([str(run.config)], imports=imports)

@@ -131,10 +131,22 @@ def test_a_load_forgets_the_one_before():
 
 @pytest.mark.parametrize(("run", "macro"), [("pretrain", ()), ("finetune", ("INIT_FROM = 'a'",))])
 def test_run_files_go_with_any_model(run, macro):
-    files = [f"runs/{run}.gin", "models/t5_1_1_base.gin"]
+    files = ["models/t5_1_1_base.gin", f"runs/{run}.gin"]
     macros = ["MODEL_DIR = 'x'", "MIXTURE = 'spelling'", *macro]
     arguments = load(*macros, files=files)
     model = arguments["model"]
     assert (model.encoder.d_model, model.compute.dtype) == (768, "bfloat16")
     with pytest.raises(UserError, match=r"train.mixture has no value"):
         load(macros[0], *macro, files=files)
+
+
+def test_the_models_file_comes_before_the_runs():
+    files = ["runs/finetune.gin", "models/t5_1_1_small.gin"]
+    with pytest.raises(UserError, match="has to come before the file of the run"):
+        load(files=files)
+
+
+def test_two_models_are_refused():
+    files = ["models/t5_1_1_small.gin", "models/bart_base.gin"]
+    with pytest.raises(UserError, match="'models/bart_base.gin' says what MODEL is, and a file bef"):
+        load(files=files)

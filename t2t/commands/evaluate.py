@@ -21,6 +21,10 @@ def add_to(commands: Any) -> None:
     add_trained(command)
     add_caches(command)
     command.add_argument("--split", help="split to evaluate instead of the one of the run")
+    for side in ("inputs", "targets"):
+        command.add_argument(f"--{side}_length", type=int, metavar="N", help=
+            f"tokens of {side} (default: those of the run; of an imported model 512 and 114)"
+        )  # fmt: skip
     command.add_argument("--num_examples", type=int, help="at most this many per task")
     command.add_argument(
         "--output_dir", metavar="DIR", help="write predictions there as JSON lines"
@@ -37,7 +41,9 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
 
     trained = load(args)
     changes = {"num_examples": args.num_examples} if args.num_examples is not None else {}
-    results = trained.evaluate(split=args.split, **changes)
+    given = {"inputs": args.inputs_length, "targets": args.targets_length}
+    lengths = {name: length for name, length in given.items() if length is not None}
+    results = trained.evaluate(args.split, lengths, **changes)
     print_results(results, title=f"Results of step {trained.step} of '{args.model_dir}'")
     print_predictions(results)
     if args.output_dir:

@@ -37,9 +37,10 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         records = read_inputs(args.input, args.format, stack)
         prepare_jax()
-        from t2t.decoding.predictor import Predictor
+        from t2t.decoding.predictor import Predictor, check_generates
 
         trained = load(args)
+        check_generates(trained.model)
         features = trained.features
         predictor = Predictor(
             trained.model,

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     use_caches(args)
     prepare_jax()
     from t2t import config
+    from t2t.models.encoder_decoder import EncoderDecoder
     from t2t.reporting.summary import print_next_commands, print_predictions, print_results
     from t2t.training.interruption import Stopped
     from t2t.training.loop import train
@@ -74,6 +75,10 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     print_predictions(results)
     steps = "TRAIN_STEPS" if config.has_macro("TRAIN_STEPS") else "train.total_steps"
     print_next_commands(
-        model_dir, results, args.gin_file, f"--gin.{steps}={2 * arguments['total_steps']}"
+        model_dir,
+        results,
+        args.gin_file,
+        f"--gin.{steps}={2 * arguments['total_steps']}",
+        generates=isinstance(arguments["model"], EncoderDecoder),
     )
     return 0

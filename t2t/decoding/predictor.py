@@ -13,6 +13,15 @@ from t2t.models.definition import Model, Params
 from t2t.models.encoder_decoder import EncoderDecoder
 
 
+def check_generates(model: Model) -> None:
+    """Raises UserError unless the model is an encoder-decoder."""
+    if not isinstance(model.config, EncoderDecoder):
+        raise UserError(
+            f"Predictions are made by encoder-decoders, but the architecture of this model is "
+            f"{type(model.config).__name__}."
+        )
+
+
 class Predictor:
     """Decodes inputs in batches of equal length class; one compilation per class.
 
@@ -35,11 +44,7 @@ class Predictor:
                 f"max_decode_length and batch_size must be at least 1, got {max_decode_length} "
                 f"and {batch_size}."
             )
-        if not isinstance(model.config, EncoderDecoder):
-            raise UserError(
-                f"Predictions are made by encoder-decoders; this model is a "
-                f"{type(model.config).__name__}."
-            )
+        check_generates(model)
         self._pad_id = model.config.tokens.pad or 0
         self._params, self._inputs, self._targets = params, inputs, targets
         self._batch_size = batch_size

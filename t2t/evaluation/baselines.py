@@ -20,7 +20,8 @@ def unigram_loss(train: EvaluationSet, held_out: EvaluationSet, vocab_size: int)
 def _target_counts(examples: EvaluationSet, vocab_size: int) -> np.ndarray:
     counts = np.zeros(vocab_size)
     for batch in examples.batches(256):
-        weights = batch["decoder_loss_weights"].ravel()
-        tokens = batch["decoder_target_tokens"].ravel()
+        side = examples.converter.loss_side
+        weights = batch[f"{side}_loss_weights"].ravel()
+        tokens = batch[f"{side}_target_tokens"].ravel()
         counts += np.bincount(tokens, weights, minlength=vocab_size)
     return counts

@@ -22,6 +22,7 @@ from t2t.interop.shards import parse_size, write_shards
 from t2t.interop.tokenizer_writing import write_tokenizer
 from t2t.interop.writing import their_tensors
 from t2t.models.definition import Model, ModelConfig, Params
+from t2t.models.encoder_only import EncoderOnly
 
 _DTYPES = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
@@ -51,13 +52,22 @@ def load_hf(directory: str | os.PathLike) -> Imported:
     folder = Path(directory).expanduser()
     if not folder.is_dir():
         raise UserError(
-            f"'{folder}' is no folder. Give one with config.json and model.safetensors."
+            f"'{folder}' is no folder. Give one with config.json and model.safetensors; nothing is "
+            f"downloaded here, so fetch it first."
         )
     settings = read_config(folder)
     where = f"'{folder / 'config.json'}'"
     family = families.family_of(settings, where)
     source = open_folder(folder)
-    config = family.with_tensors(family.from_hf(HFConfig(settings, where)), source)
+    try:
+        described = family.from_hf(HFConfig(settings, where))
+    except UserError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{where} has a setting of the wrong type: {error}.") from error
+    if not isinstance(described, EncoderOnly):
+        _refuse_classifiers(settings, where)
+    config = family.with_tensors(described, source)
     tokenizer_files.check_size(folder, config.vocab_size)
     params = read_params(family.table(config), source, Model(config).abstract_params)
     return Imported(config, params, tokenizer_files.find(folder))
@@ -102,6 +112,15 @@ def save_hf(
         elif tokenizer_source is not None:
             write_tokenizer(tokenizer_source, folder)
         tokenizer_files.check_size(folder, config.vocab_size)
+
+
+def _refuse_classifiers(settings: Mapping[str, Any], where: str) -> None:
+    for name in settings.get("architectures") or ():
+        if name.endswith(("Classification", "QuestionAnswering", "MultipleChoice")):
+            raise UserError(
+                f"{where} names the architecture {name}; heads other than that of a language model "
+                f"are supported on encoders alone."
+            )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

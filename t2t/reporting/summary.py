@@ -71,16 +71,22 @@ def _spread(records: Sequence[Mapping[str, str]], count: int) -> list[Mapping[st
 
 
 def print_next_commands(
-    model_dir: str, results: Mapping[str, TaskResult], gin_files: Sequence[str], longer: str
+    model_dir: str,
+    results: Mapping[str, TaskResult],
+    gin_files: Sequence[str],
+    longer: str,
+    *,
+    generates: bool,
 ) -> None:
-    """Prints the commands to use, evaluate, prolong and fine-tune what was trained."""
+    """Prints the commands to use (if it `generates`), evaluate, prolong and fine-tune a model."""
     examples = [_spread(r.predictions, 1)[0]["inputs"] for r in results.values() if r.predictions]
     example = shlex.quote(examples[0]) if examples else "'...'"
     folder = shlex.quote(model_dir)
     config = shlex.quote(f"{model_dir}/config.gin")  # has what the command line bound, too
     finetune = "finetune_spelling.gin" if "quickstart.gin" in gin_files else "YOUR.gin"
+    use = [("use it", f"echo {example} | t2t infer --model_dir {folder}")] if generates else []
     lines = [
-        ("use it", f"echo {example} | t2t infer --model_dir {folder}"),
+        *use,
         ("evaluate it", f"t2t eval --model_dir {folder}"),
         ("go on", f"t2t train --gin_file={config} {longer}"),
         ("fine-tune", f"t2t train --gin_file={finetune} --gin.INIT_FROM=\"'{model_dir}'\""),

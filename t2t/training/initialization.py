@@ -81,6 +81,11 @@ class Initialization:
             loaded.append(restore_part(folder, transfer.wanted(i)))
         return transfer.assemble(init, loaded)
 
+    def check(self, target: Params, *, fall_back: bool = False) -> None:
+        """Raises UserError as `params` would, for whatever shapes alone tell."""
+        folders = [_folder(source, fall_back) for source in self.sources]
+        self.plan(target, [stored_params(folder) for folder in folders])
+
     def plan(self, target: Params, stored: Sequence[Params]) -> Transfer:
         """Decides for each parameter of `target`, given the shapes of what each source has.
 

@@ -139,6 +139,7 @@ def train(
         host_index=jax.process_index(),
         host_count=jax.process_count(),
     )
+    pipeline.converter.row_lengths(sequence_length)  # refuses lengths that do not fit
     if data_workers:
         check_workers(pipeline, data_workers)
     evaluator = Evaluator(
@@ -147,6 +148,8 @@ def train(
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
     origin = Origin.of(definition, optimizer, fingerprint)
     initialization = initialization_from(init_from, model, lora)
+    if initialization and not run.has_checkpoint:
+        initialization.check(definition.abstract_params, fall_back=fall_back)
     is_main = jax.process_index() == 0
     if dry_run:
         print(dry_run_report(definition, optimizer, device_mesh, sequence_length, batch_size))

@@ -35,7 +35,8 @@ class EncoderFeatureConverter(AlignedFeatureConverter):
         if lengths["inputs"] != lengths["targets"]:
             raise UserError(
                 f"An encoder's inputs and targets are aligned, but their lengths differ: "
-                f"{lengths['inputs']} and {lengths['targets']}."
+                f"{lengths['inputs']} and {lengths['targets']}. Give both one length in "
+                f"sequence_length."
             )
         return {"inputs": lengths["inputs"]}
 
@@ -55,7 +56,8 @@ class EncoderFeatureConverter(AlignedFeatureConverter):
             i = differing[0]
             raise UserError(
                 f"An encoder's inputs and targets are aligned, but an example has "
-                f"{len(inputs[i])} and {len(targets[i])} tokens."
+                f"{len(inputs[i])} and {len(targets[i])} tokens. Its task needs an objective that "
+                f"hides tokens, such as MaskedLanguageModel."
             )
         layout = self.layout("inputs", sizes, counts, width)
         flat = concatenate(inputs)
