@@ -141,7 +141,8 @@ def test_a_module_that_fails_is_named(tasks_folder, content, expected):
 def test_other_processes_import_the_module_that_defines_a_variant(
     registries, add, tmp_path, monkeypatch
 ):
-    add("of_a_script")
+    script = compile("add('of_a_script')", "script.py", "exec")
+    exec(script, {"__name__": "__main__", "add": add})
     (tmp_path / "variant_helper.py").write_text(
         "from t2t.data.variants import with_truncated_data\n\n\n"
         "def half(name):\n"
