@@ -148,5 +148,5 @@ def test_the_models_file_comes_before_the_runs():
 
 def test_two_models_are_refused():
     files = ["models/t5_1_1_small.gin", "models/bart_base.gin"]
-    with pytest.raises(UserError, match="'models/bart_base.gin' says what MODEL is, and a file bef"):
+    with pytest.raises(UserError, match="says what MODEL is, and a file before it"):
         load(files=files)

@@ -34,7 +34,7 @@ def example(inputs_length, targets_length, seed):
 
 
 def convert(rows, inputs, targets, pack=False):
-    """Rows as a batch, without targets: with them, what stands at padding of the targets is T5X's."""
+    """Rows as a batch, without targets, which would change what stands at their padding."""
     converter = EncDecFeatureConverter(pack=pack)
     batch = converter.convert_rows(rows, {"inputs": inputs, "targets": targets})
     return {name: x for name, x in batch.items() if name != "decoder_target_tokens"}
