@@ -2,13 +2,13 @@
 
 import abc
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from t2t.errors import UserError, did_you_mean
 from t2t.interop.sources import Source
 from t2t.interop.tables import Table
-from t2t.models.definition import ModelConfig
+from t2t.models.definition import ModelConfig, Params
 
 _FREE = ("dropout", "compute", "init")  # how a model is trained and computed, not what it is
 
@@ -37,6 +37,15 @@ class Family(abc.ABC):
     def with_tensors(self, config: Any, source: Source) -> ModelConfig:
         """`config` corrected by which tensors there are, where config.json does not say it."""
         return config
+
+    def equivalent(self, config: Any) -> tuple[Any, Callable[[Params], Params]]:
+        """Another configuration with the same outputs that the family has, and how to get there.
+
+        Returns:
+          The configuration, and a function from parameters of `config` to those of the result. By
+          default both are the same.
+        """
+        return config, lambda params: params
 
     @abc.abstractmethod
     def to_hf(self, config: Any) -> dict[str, Any]:

@@ -100,6 +100,8 @@ def save_hf(
     if dtype not in _DTYPES:
         raise UserError(f"dtype is {dtype!r}; it must be one of {', '.join(_DTYPES)}.")
     parse_size(max_shard_size)
+    config, convert = families.equivalent(config)
+    params = convert(dict(params))
     family, settings = families.express(config)
     settings = {**settings, "dtype": dtype}
     with new_folder(Path(directory).expanduser()) as folder:

@@ -209,7 +209,8 @@ class EncoderDecoderModel(nnx.Module):
         """The decoder's output `[batch, length, d_model]` for `decoder_input_tokens`."""
         tokens = batch["decoder_input_tokens"]
         segments, pad = batch.get("decoder_segment_ids"), self._config.tokens.pad
-        if segments is None and "decoder_target_tokens" in batch and pad is not None:
+        dense = self._config.compute.attention == "xla"  # others are faster with the causal flag
+        if dense and segments is None and "decoder_target_tokens" in batch and pad is not None:
             # As T5X does, so that even what stands at padding equals it.
             segments = (batch["decoder_target_tokens"] != pad).astype(jnp.int32)
         mask = AttentionMask(causal=True, key_segments=segments, query_segments=segments)

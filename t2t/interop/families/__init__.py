@@ -3,12 +3,12 @@
 import functools
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from t2t.errors import UserError, did_you_mean
 from t2t.interop.family import Family
-from t2t.models.definition import ModelConfig
+from t2t.models.definition import ModelConfig, Params
 
 
 @functools.cache
@@ -35,6 +35,16 @@ def family_of(config: Mapping[str, Any], where: str) -> Family:
             f"{did_you_mean(str(model_type), known)} It has: {', '.join(sorted(known))}."
         )
     return known[model_type]
+
+
+def equivalent(config: ModelConfig) -> tuple[ModelConfig, Callable[[Params], Params]]:
+    """As `Family.equivalent`, of the first family that has another one."""
+    for family in all_families().values():
+        if type(config).__name__ in family.config_classes:
+            other, convert = family.equivalent(config)
+            if other != config:
+                return other, convert
+    return config, lambda params: params
 
 
 def express(config: ModelConfig) -> tuple[Family, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """T5 1.0 and 1.1, Flan-T5, mT5, ByT5, UL2 (one architecture), and umT5 (a bias per layer)."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from t2t.interop.tables import Rule, Table, linear, norm
 from t2t.interop.transforms import Transpose
 from t2t.models.attention import Attention
 from t2t.models.config import Dropout, SpecialTokens
+from t2t.models.definition import Params
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
@@ -77,6 +79,25 @@ class T5Family(Family):
             and np.array_equal(source.read("lm_head.weight"), source.read("shared.weight"))
         )
         return dataclasses.replace(config, head=dataclasses.replace(config.head, tied=tied))
+
+    def equivalent(
+        self, config: EncoderDecoder
+    ) -> tuple[EncoderDecoder, Callable[[Params], Params]]:
+        """transformers scales what the output matrix of a umT5 reads, which the matrix undoes here.
+
+        So T5X's scanned models, which have a bias per layer, can be exported, too.
+        """
+        positions, head = config.decoder.positions, config.head
+        per_layer = isinstance(positions, RelativeBias) and positions.per_layer
+        if not per_layer or head != LMHead(tied=False):
+            return config, lambda params: params
+
+        def convert(params: Params) -> Params:
+            kernel = np.asarray(params["lm_head"]["kernel"])
+            unscaled = kernel * np.float32(config.decoder.d_model**0.5)
+            return {**params, "lm_head": {"kernel": unscaled}}
+
+        return dataclasses.replace(config, head=dataclasses.replace(head, scaled=True)), convert
 
     def to_hf(self, config: EncoderDecoder) -> dict[str, Any]:
         encoder, positions = config.encoder, config.encoder.positions

@@ -1,20 +1,35 @@
-import pytest
+"""A T5 with a bias per layer, whose output matrix transformers reads scaled."""
 
-from t2t.interop.families.t5 import FAMILY
-from t2t.interop.family import HFConfig
+import dataclasses
 
-SETTINGS = {
-    "model_type": "t5",
-    "num_heads": 2,
-    "d_kv": 4,
-    "num_layers": 1,
-    "d_model": 8,
-    "d_ff": 16,
-    "vocab_size": 30,
-}
+import jax
+import numpy as np
+
+from t2t.interop.hugging_face import load_hf, save_hf
+from t2t.models.definition import Model
+from t2t.models.presets import t5
+
+UNSCALED = t5(
+    vocab_size=24,
+    d_model=12,
+    d_ff=8,
+    num_heads=2,
+    head_dim=4,
+    num_encoder_layers=1,
+    num_decoder_layers=2,
+    per_layer_bias=True,
+)
+TOKENS = np.array([[3, 4, 5], [6, 7, 1]], np.int32)
+BATCH = {"encoder_input_tokens": TOKENS, "decoder_input_tokens": TOKENS[:, ::-1]}
 
 
-@pytest.mark.parametrize(("written", "expected"), [({}, 1), (7, 7), ([7, 9], 7)])
-def test_of_several_tokens_that_end_a_text_the_first_counts(written, expected):
-    settings = SETTINGS if written == {} else SETTINGS | {"eos_token_id": written}
-    assert FAMILY.from_hf(HFConfig(settings)).tokens.eos == expected
+def logits(config, params):
+    return jax.jit(lambda params: Model(config).bind(params)(BATCH))(params)
+
+
+def test_an_unscaled_head_is_written_as_a_scaled_one_with_the_same_logits(tmp_path):
+    params = Model(UNSCALED).init(jax.random.key(0))
+    save_hf(UNSCALED, params, tmp_path / "umt5")
+    config, back, _ = load_hf(tmp_path / "umt5")
+    assert config.head == dataclasses.replace(UNSCALED.head, scaled=True)
+    np.testing.assert_allclose(logits(config, back), logits(UNSCALED, params), atol=1e-5)
