@@ -48,10 +48,18 @@ def test_nothing_is_printed_without_predictions(capsys):
 
 
 def test_commands_are_quoted_for_the_shell(capsys):
-    print_next_commands("my runs/x", RESULTS, ["quickstart.gin"], "--gin.TRAIN_STEPS=9")
+    longer = "--gin.TRAIN_STEPS=9"
+    print_next_commands("my runs/x", RESULTS, ["quickstart.gin"], longer, generates=True)
     output = capsys.readouterr().out
     assert "echo 'in [50]' | t2t infer --model_dir 'my runs/x'" in output
     assert "t2t train --gin_file='my runs/x/config.gin' --gin.TRAIN_STEPS=9" in output
+
+
+def test_what_cannot_generate_is_not_offered_to_infer(capsys):
+    print_next_commands("x", RESULTS, ["a.gin"], "--gin.TRAIN_STEPS=9", generates=False)
+    output = capsys.readouterr().out
+    assert "t2t infer" not in output
+    assert "t2t eval" in output
 
 
 def test_progress_without_a_terminal_is_plain_lines(capsys):
