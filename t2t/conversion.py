@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from t2t.interop.adaptation import adapt
 from t2t.interop.hugging_face import load_hf, new_folder, save_hf
 from t2t.interop.t5x import load_t5x
 from t2t.models.config import Compute, Dropout
@@ -88,8 +89,6 @@ def adapt_runs(
     Raises:
       UserError: if the models do not go together, or `model_dir` exists.
     """
-    from t2t.interop.adaptation import adapt
-
     encoder = load_trained(encoder_dir, imports=imports)
     same = Path(encoder_dir).resolve() == Path(decoder_dir).resolve()
     decoder = encoder if same else load_trained(decoder_dir, imports=imports)

@@ -4,6 +4,7 @@ Each step maps a tuple of arrays to a tuple of arrays, in the direction ours -> 
 Most act on every array alike; `Fuse` and `Split` change how many there are.
 """
 
+import abc
 import dataclasses
 import itertools
 import math
@@ -16,19 +17,20 @@ Shapes = tuple[Shape, ...]
 Arrays = tuple[np.ndarray, ...]
 
 
-class Transform:
+class Transform(abc.ABC):
     """One step. `to_ours(to_theirs(x), shapes of x)` is x, bit by bit."""
 
+    @abc.abstractmethod
     def shapes(self, ours: Shapes) -> Shapes:
         """Shapes of what `to_theirs` makes of arrays of shapes `ours`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def to_theirs(self, ours: Arrays) -> Arrays:
-        raise NotImplementedError
+        """As their files have them."""
 
+    @abc.abstractmethod
     def to_ours(self, theirs: Arrays, shapes: Shapes) -> Arrays:
         """Inverse of `to_theirs`; `shapes` are those of the result."""
-        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,9 +91,16 @@ def one_of(where: str, value: str, valid: Sequence[str]) -> None:
         )
 
 
-def at_least_one(spec: Any, *names: str) -> None:
-    """Raises UserError unless each of these fields is at least 1 (or None)."""
+def at_least(spec: Any, minimum: float, *names: str) -> None:
+    """Raises UserError unless each of these fields is `minimum` or more (or None)."""
     for name in names:
         value = getattr(spec, name)
-        if value is not None and value < 1:
-            raise UserError(f"{type(spec).__name__}.{name} must be at least 1, got {value}.")
+        if value is not None and value < minimum:
+            raise UserError(
+                f"{type(spec).__name__}.{name} must be at least {minimum}, got {value}."
+            )
+
+
+def at_least_one(spec: Any, *names: str) -> None:
+    """Raises UserError unless each of these fields is at least 1 (or None)."""
+    at_least(spec, 1, *names)

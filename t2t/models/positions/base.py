@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from t2t.errors import UserError
-
 
 class TableInit(Protocol):
     """How a model's learned tables start out."""
@@ -85,13 +83,3 @@ class Positions(abc.ABC):
         Raises:
           UserError: the settings do not go with the dimensions.
         """
-
-
-def check_at_least(owner: object, minimum: float, *names: str) -> None:
-    """Raises a UserError unless each of the named fields of `owner` is `minimum` or more."""
-    for name in names:
-        value = getattr(owner, name)
-        if value < minimum:
-            raise UserError(
-                f"{type(owner).__name__}.{name} must be at least {minimum}, got {value}."
-            )

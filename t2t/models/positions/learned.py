@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from t2t.errors import UserError
+from t2t.models.config import at_least
 from t2t.models.layers import param
-from t2t.models.positions.base import PositionModule, Positions, TableInit, check_at_least
+from t2t.models.positions.base import PositionModule, Positions, TableInit
 
 _AXES = ("positions", "embed")
 
@@ -25,8 +26,8 @@ class LearnedPositions(Positions):
     offset: int = 0
 
     def __post_init__(self):
-        check_at_least(self, 1, "max_length")
-        check_at_least(self, 0, "offset")
+        at_least(self, 1, "max_length")
+        at_least(self, 0, "offset")
 
     def build(self, *, d_model: int, key: jax.Array, init: TableInit, **_) -> "PositionTable":
         return PositionTable(self, d_model, key, init)
@@ -69,7 +70,7 @@ class TwoDimensionalPositions(Positions):
     max_block_length: int
 
     def __post_init__(self):
-        check_at_least(self, 1, "max_length", "max_block_length")
+        at_least(self, 1, "max_length", "max_block_length")
 
     def build(self, *, d_model: int, key: jax.Array, init: TableInit, **_) -> "TwoTables":
         return TwoTables(self, d_model, key, init)

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2t.errors import UserError
+from t2t.models.config import at_least
 from t2t.models.layers import param
-from t2t.models.positions.base import PositionModule, Positions, TableInit, check_at_least
+from t2t.models.positions.base import PositionModule, Positions, TableInit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class RelativeBias(Positions):
     per_layer: bool = False
 
     def __post_init__(self):
-        check_at_least(self, 4, "num_buckets")
+        at_least(self, 4, "num_buckets")
         if self.num_buckets % 4:
             raise UserError(
                 "RelativeBias.num_buckets must be a multiple of 4 (two directions, each half "

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from t2t.errors import UserError
-from t2t.models.positions.base import check_at_least
+from t2t.models.config import at_least
 
 
 class RotaryScaling(abc.ABC):
@@ -30,7 +30,7 @@ class LinearScaling(RotaryScaling):
     factor: float
 
     def __post_init__(self):
-        check_at_least(self, 1, "factor")
+        at_least(self, 1, "factor")
 
     def scaled(self, frequencies: np.ndarray, theta: float) -> np.ndarray:
         return frequencies / np.float32(self.factor)
@@ -50,7 +50,7 @@ class Llama3Scaling(RotaryScaling):
     original_max_position_embeddings: int
 
     def __post_init__(self):
-        check_at_least(self, 1, "factor", "original_max_position_embeddings")
+        at_least(self, 1, "factor", "original_max_position_embeddings")
         if not 0 < self.low_freq_factor < self.high_freq_factor:
             raise UserError(
                 f"Llama3Scaling needs 0 < low_freq_factor < high_freq_factor, got "
@@ -88,7 +88,7 @@ class YarnScaling(RotaryScaling):
     truncate: bool = True
 
     def __post_init__(self):
-        check_at_least(self, 1, "factor", "original_max_position_embeddings")
+        at_least(self, 1, "factor", "original_max_position_embeddings")
         if not 0 < self.beta_slow < self.beta_fast:
             raise UserError(
                 f"YarnScaling needs 0 < beta_slow < beta_fast, got {self.beta_slow} and "

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2t.errors import UserError, did_you_mean
-from t2t.models.positions.base import PositionModule, Positions, check_at_least
+from t2t.models.config import at_least
+from t2t.models.positions.base import PositionModule, Positions
 
 LAYOUTS = ("interleaved", "halves", "tensor2tensor")
 
@@ -27,7 +28,7 @@ class SinusoidalPositions(Positions):
     offset: int = 0
 
     def __post_init__(self):
-        check_at_least(self, 0, "offset")
+        at_least(self, 0, "offset")
         if self.layout not in LAYOUTS:
             raise UserError(
                 f"SinusoidalPositions.layout: '{self.layout}' is none of {', '.join(LAYOUTS)}."
