@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from t2t.errors import UserError, did_you_mean
+from t2t.interop.canonical import canonical
 from t2t.interop.sources import Source
 from t2t.interop.tables import Table
 from t2t.models.definition import ModelConfig, Params
@@ -68,8 +69,9 @@ class Family(abc.ABC):
         kind = type(config).__name__
         if kind not in self.config_classes:
             raise UserError(f"it is no {kind}")
+        config = canonical(config)
         expressed = self.to_hf(config)
-        back = self.from_hf(HFConfig(expressed, "the exported config.json"))
+        back = canonical(self.from_hf(HFConfig(expressed, "the exported config.json")))
         lost = list(differences(config, back))
         if lost:
             raise UserError(f"it has no place for {', '.join(lost)}")

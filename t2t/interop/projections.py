@@ -1,5 +1,6 @@
 """Rules, names and settings that LLaMA and its descendants have in common."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from t2t.interop.family import HFConfig
 from t2t.interop.sources import Source
 from t2t.interop.tables import Rule, linear
 from t2t.models.config import SpecialTokens
+from t2t.models.decoder_only import DecoderOnly
 from t2t.models.stack import Stack
 
 _START = "decoder_start_token_id"  # only if it is not bos
@@ -49,6 +51,12 @@ def is_tied(source: Source, head: str, table: str) -> bool:
     if head not in names or table not in names:
         return True
     return np.array_equal(source.read(head), source.read(table))
+
+
+def tied_as_stored(config: DecoderOnly, source: Source, head: str, table: str) -> DecoderOnly:
+    """`config` with a head of its own if config.json calls it tied, but `is_tied` does not."""
+    tied = config.head.tied and is_tied(source, head, table)
+    return dataclasses.replace(config, head=dataclasses.replace(config.head, tied=tied))
 
 
 def our_tokens(config: HFConfig, **defaults: int | None) -> SpecialTokens:

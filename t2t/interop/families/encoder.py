@@ -8,7 +8,6 @@ import numpy as np
 
 from t2t.errors import UserError, did_you_mean
 from t2t.interop import activations
-from t2t.interop.canonical import canonical
 from t2t.interop.families import encoder_tensors
 from t2t.interop.families.encoder_heads import Classes, MaskedLM, TheirHead, match
 from t2t.interop.family import Family, HFConfig
@@ -136,7 +135,7 @@ class EncoderFamily(Family):
         """As `Family` has it; the order of heads means nothing, and a lacking pooler is no loss."""
         if isinstance(config, EncoderOnly):
             heads = _ordered(config.heads) or self._bare_heads(config.encoder)
-            config = canonical(dataclasses.replace(config, heads=heads))
+            config = dataclasses.replace(config, heads=heads)
         return super().express(config)
 
     def to_hf(self, config: EncoderOnly) -> dict[str, Any]:

@@ -4,7 +4,6 @@ These are decoders like any other. The GLM of 2022, with blank infilling and two
 positions (https://arxiv.org/abs/2103.10360), is not part of transformers.
 """
 
-import dataclasses
 from typing import Any
 
 from t2t.interop import activations
@@ -14,10 +13,10 @@ from t2t.interop.projections import (
     attention_rules,
     head_dim,
     head_rules,
-    is_tied,
     our_tokens,
     sizes,
     their_tokens,
+    tied_as_stored,
 )
 from t2t.interop.rotary import our_rope, their_rope
 from t2t.interop.sources import Source
@@ -26,7 +25,6 @@ from t2t.interop.transforms import Fuse, Transpose
 from t2t.models.attention import Attention
 from t2t.models.config import Dropout
 from t2t.models.decoder_only import DecoderOnly
-from t2t.models.definition import ModelConfig
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
 from t2t.models.norms import RMSNorm
@@ -80,12 +78,8 @@ class GlmFamily(Family):
             )
         )
 
-    def express(self, config: ModelConfig) -> dict[str, Any]:
-        return super().express(canonical(config))
-
     def with_tensors(self, config: DecoderOnly, source: Source) -> DecoderOnly:
-        tied = config.head.tied and is_tied(source, "lm_head.weight", "model.embed_tokens.weight")
-        return dataclasses.replace(config, head=dataclasses.replace(config.head, tied=tied))
+        return tied_as_stored(config, source, "lm_head.weight", "model.embed_tokens.weight")
 
     def to_hf(self, config: DecoderOnly) -> dict[str, Any]:
         decoder = config.decoder

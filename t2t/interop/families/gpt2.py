@@ -1,12 +1,11 @@
 """GPT-2: norms before residual branches, learned positions, queries, keys and values in one."""
 
-import dataclasses
 from typing import Any
 
 from t2t.errors import UserError
 from t2t.interop import activations
 from t2t.interop.family import Family, HFConfig
-from t2t.interop.projections import is_tied, our_tokens, their_tokens
+from t2t.interop.projections import our_tokens, their_tokens, tied_as_stored
 from t2t.interop.sources import Source
 from t2t.interop.tables import Rule, Table, linear, norm
 from t2t.interop.transforms import Fuse
@@ -78,8 +77,7 @@ class GPT2Family(Family):
         )
 
     def with_tensors(self, config: DecoderOnly, source: Source) -> DecoderOnly:
-        tied = config.head.tied and is_tied(source, "lm_head.weight", "transformer.wte.weight")
-        return dataclasses.replace(config, head=dataclasses.replace(config.head, tied=tied))
+        return tied_as_stored(config, source, "lm_head.weight", "transformer.wte.weight")
 
     def to_hf(self, config: DecoderOnly) -> dict[str, Any]:
         decoder, dropout = config.decoder, config.dropout

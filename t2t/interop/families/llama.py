@@ -1,6 +1,5 @@
 """LLaMA 1 to 3, and what has its architecture."""
 
-import dataclasses
 from typing import Any
 
 from t2t.interop import activations
@@ -11,10 +10,10 @@ from t2t.interop.projections import (
     gated_rules,
     head_dim,
     head_rules,
-    is_tied,
     our_tokens,
     sizes,
     their_tokens,
+    tied_as_stored,
 )
 from t2t.interop.rotary import our_rope, their_rope
 from t2t.interop.sources import Source
@@ -22,7 +21,6 @@ from t2t.interop.tables import Table, norm
 from t2t.models.attention import Attention
 from t2t.models.config import Dropout
 from t2t.models.decoder_only import DecoderOnly
-from t2t.models.definition import ModelConfig
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
 from t2t.models.norms import RMSNorm
@@ -66,12 +64,8 @@ class LlamaFamily(Family):
             )
         )
 
-    def express(self, config: ModelConfig) -> dict[str, Any]:
-        return super().express(canonical(config))
-
     def with_tensors(self, config: DecoderOnly, source: Source) -> DecoderOnly:
-        tied = config.head.tied and is_tied(source, "lm_head.weight", "model.embed_tokens.weight")
-        return dataclasses.replace(config, head=dataclasses.replace(config.head, tied=tied))
+        return tied_as_stored(config, source, "lm_head.weight", "model.embed_tokens.weight")
 
     def to_hf(self, config: DecoderOnly) -> dict[str, Any]:
         decoder = config.decoder

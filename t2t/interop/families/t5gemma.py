@@ -22,7 +22,6 @@ from t2t.interop.sources import Source
 from t2t.interop.tables import Rule, Table, norm
 from t2t.models.attention import Attention
 from t2t.models.config import Dropout
-from t2t.models.definition import ModelConfig
 from t2t.models.embedding import Embedding
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.feed_forward import FeedForward
@@ -87,9 +86,6 @@ class T5GemmaFamily(Family):
                 ),
             )
         )
-
-    def express(self, config: ModelConfig) -> dict[str, Any]:
-        return super().express(canonical(config))
 
     def with_tensors(self, config: EncoderDecoder, source: Source) -> EncoderDecoder:
         tied = config.head.tied and is_tied(source, f"{_HEAD}.weight", _TABLE)
