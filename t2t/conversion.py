@@ -1,11 +1,10 @@
 """Runs' folders made of other systems' checkpoints, and the other way round."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from t2t.interop.adaptation import adapt
@@ -124,10 +123,9 @@ def _write_run(
         for file in tokenizer:
             run.tokenizer.mkdir(exist_ok=True)
             (run.tokenizer / file.name).write_bytes(file.read_bytes())
-        arrays: Mapping[str, Any] = jax.tree.map(jnp.asarray, params)
         with Checkpoints(run.checkpoints, CheckpointPolicy()) as checkpoints:
             step_array = jnp.array(step, jnp.int32)
-            checkpoints.save(TrainState(step_array, dict(arrays), opt_state if state else {}), {})
+            checkpoints.save(TrainState(step_array, params, opt_state if state else {}), {})
 
 
 def _model_gin(config: ModelConfig) -> str:
