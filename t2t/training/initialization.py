@@ -60,31 +60,19 @@ class Initialization:
     sources: tuple[ParameterSource, ...]
     fresh: tuple[str, ...] = ()
 
-    def params(
-        self, target: Params, init: Callable[[], Params], *, fall_back: bool = False
-    ) -> Params:
-        """Reads what is needed of the sources' checkpoints, and draws the rest.
+    def open(self, target: Params, *, fall_back: bool = False) -> "OpenedInitialization":
+        """Looks for the sources and verifies them, before any parameter is read.
 
         Args:
           target: shapes, dtypes and shardings of the new model's parameters.
-          init: draws all of them; it is traced, and only what is needed is made.
           fall_back: if a source's newest checkpoint is damaged, take the one before.
 
         Raises:
           UserError: as `plan`; if a source has no checkpoint, or a damaged one.
         """
-        folders = [_folder(source, fall_back) for source in self.sources]
+        folders = tuple(_folder(source, fall_back) for source in self.sources)
         transfer = self.plan(target, [stored_params(folder) for folder in folders])
-        loaded = []
-        for i, folder in enumerate(folders):
-            log.info("taking parameters from %s", folder)
-            loaded.append(restore_part(folder, transfer.wanted(i)))
-        return transfer.assemble(init, loaded)
-
-    def check(self, target: Params, *, fall_back: bool = False) -> None:
-        """Raises UserError as `params` would, for whatever shapes alone tell."""
-        folders = [_folder(source, fall_back) for source in self.sources]
-        self.plan(target, [stored_params(folder) for folder in folders])
+        return OpenedInitialization(folders, transfer)
 
     def plan(self, target: Params, stored: Sequence[Params]) -> Transfer:
         """Decides for each parameter of `target`, given the shapes of what each source has.
@@ -130,6 +118,31 @@ class Initialization:
                 "ParameterSource has renames, layers and resize."
             )
         return Transfer(flat, takes)
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedInitialization:
+    """An `Initialization` whose sources are there, intact, and fit.
+
+    Attributes:
+      folders: of each source's parameters.
+      transfer: what is taken from which.
+    """
+
+    folders: tuple[Path, ...]
+    transfer: Transfer
+
+    def params(self, init: Callable[[], Params]) -> Params:
+        """Reads what is needed of the sources' checkpoints, and draws the rest.
+
+        Args:
+          init: draws all of them; it is traced, and only what is needed is made.
+        """
+        loaded = []
+        for i, folder in enumerate(self.folders):
+            log.info("taking parameters from %s", folder)
+            loaded.append(restore_part(folder, self.transfer.wanted(i)))
+        return self.transfer.assemble(init, loaded)
 
 
 def _folder(source: ParameterSource, fall_back: bool) -> Path:

@@ -39,7 +39,7 @@ from t2t.training.losses import Loss
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import MeshShape, batch_sharding, check_batch_size
 from t2t.training.run_directory import RunDirectory
-from t2t.training.start import Origin, initialization_from, start
+from t2t.training.start import Origin, abstract_sharded_state, initialization_from, resumes, start
 from t2t.training.step import make_train_step
 from t2t.training.throughput import StepLog
 from t2t.training.trainable import Trainable
@@ -148,8 +148,10 @@ def train(
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
     origin = Origin.of(definition, optimizer, fingerprint)
     initialization = initialization_from(init_from, model, lora)
-    if initialization and not run.has_checkpoint:
-        initialization.check(definition.abstract_params, fall_back=fall_back)
+    beginning = None
+    if initialization and not resumes(run):
+        target = abstract_sharded_state(definition, optimizer, device_mesh).params
+        beginning = initialization.open(target, fall_back=fall_back)
     is_main = jax.process_index() == 0
     if dry_run:
         print(dry_run_report(definition, optimizer, device_mesh, sequence_length, batch_size))
@@ -165,7 +167,7 @@ def train(
             seed,
             checkpoints,
             origin,
-            initialization,
+            beginning,
             fall_back,
         )
         if is_main:

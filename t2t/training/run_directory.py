@@ -24,13 +24,6 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
-    def has_checkpoint(self) -> bool:
-        """Whether training goes on here instead of beginning."""
-        return self.checkpoints.is_dir() and any(
-            p.name.isdigit() for p in self.checkpoints.iterdir()
-        )
-
-    @property
     def config(self) -> Path:
         """The operative gin configuration."""
         return self.path / "config.gin"

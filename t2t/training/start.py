@@ -13,7 +13,11 @@ from t2t.errors import UserError
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.lora import ADAPTERS, LoRA
 from t2t.training.checkpoints import Checkpoints
-from t2t.training.initialization import Initialization, ParameterSource
+from t2t.training.initialization import (
+    Initialization,
+    OpenedInitialization,
+    ParameterSource,
+)
 from t2t.training.optimizers import Optimizer
 from t2t.training.run_directory import RunDirectory
 from t2t.training.state import (
@@ -80,6 +84,14 @@ def abstract_sharded_state(model: Model, optimizer: Optimizer, mesh: Mesh) -> Tr
     )
 
 
+def resumes(run: RunDirectory) -> bool:
+    """Whether training goes on from a checkpoint in the folder, instead of beginning."""
+    if not run.checkpoints.is_dir():
+        return False
+    with Checkpoints(run.checkpoints) as checkpoints:
+        return bool(checkpoints.steps())
+
+
 def start(
     model: Model,
     optimizer: Optimizer,
@@ -87,13 +99,13 @@ def start(
     seed: int,
     checkpoints: Checkpoints,
     origin: Origin,
-    initialization: Initialization | None,
+    beginning: OpenedInitialization | None,
     fall_back: bool,
 ) -> tuple[TrainState, list[int] | None]:
     """The state to go on from and the position in the data: restored, initialised, or fresh.
 
     Raises:
-      UserError: as `Checkpoints.restore`, `Origin.check` and `Initialization.params`.
+      UserError: as `Checkpoints.restore` and `Origin.check`.
     """
     abstract = abstract_sharded_state(model, optimizer, mesh)
     restored = checkpoints.restore(abstract, fall_back=fall_back)
@@ -105,11 +117,9 @@ def start(
         log.info("resuming from the checkpoint of step %d", int(state.step))
         return state, data["positions"]
     shardings = state_shardings(model, optimizer, mesh)
-    if initialization is None:
+    if beginning is None:
         return jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)(), None
-    params = initialization.params(
-        abstract.params, lambda: model.init(jax.random.key(seed)), fall_back=fall_back
-    )
+    params = beginning.params(lambda: model.init(jax.random.key(seed)))
     begin = jax.jit(
         lambda params: start_from(params, optimizer), out_shardings=shardings, donate_argnums=0
     )

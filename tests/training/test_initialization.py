@@ -171,7 +171,7 @@ def test_checkpoints_are_read_in_part_onto_a_mesh(tmp_path):
         str(tmp_path), layers=(2, 0, 3, 1), resize=("token_embedder/.*", "lm_head/kernel"), step=3
     )
     initialization = Initialization((source,), fresh=("encoder/.*",))
-    result = initialization.params(target, lambda: jax.tree.map(jnp.asarray, fresh))
+    result = initialization.open(target).params(lambda: jax.tree.map(jnp.asarray, fresh))
     assert jax.tree.map(lambda x: x.sharding, result) == shardings
     result = flatten(result)
     np.testing.assert_array_equal(result[SELF], flatten(A)[SELF][[2, 0, 3, 1]])
@@ -186,7 +186,7 @@ def test_checkpoints_are_read_in_part_onto_a_mesh(tmp_path):
 def test_a_source_without_checkpoints(tmp_path):
     initialization = Initialization((ParameterSource(str(tmp_path / "none")),))
     with pytest.raises(UserError, match="none' is not the folder of a run with checkpoints"):
-        initialization.params(abstract(FRESH), lambda: FRESH)
+        initialization.open(abstract(FRESH))
 
 
 def plan(*stored, fresh=(), target=FRESH, **options):
