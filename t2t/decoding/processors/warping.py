@@ -1,0 +1,91 @@
+"""Processors that reshape a distribution before a token is drawn from it."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+
+from t2t.decoding.history import History
+from t2t.errors import UserError
+from t2t.models.config import at_least_one
+
+
+@dataclasses.dataclass(frozen=True)
+class Temperature:
+    """Logits divided by `t`: below 1, likely tokens become likelier still."""
+
+    t: float
+
+    def __post_init__(self):
+        if not 0 < self.t < math.inf:
+            raise UserError(
+                f"Temperature.t must be above 0, got {self.t}. As it goes to 0, sampling becomes "
+                f"Greedy()."
+            )
+
+    def __call__(self, logits: jax.Array, history: History) -> jax.Array:
+        return logits / self.t
+
+
+@dataclasses.dataclass(frozen=True)
+class TopK:
+    """The `k` likeliest tokens, and those as likely as the last of them (Fan et al., 2018,
+    https://arxiv.org/abs/1805.04833, section 5.4).
+    """  # noqa: D205
+
+    k: int
+
+    def __post_init__(self):
+        at_least_one(self, "k")
+
+    def __call__(self, logits: jax.Array, history: History) -> jax.Array:
+        best = jax.lax.top_k(logits, min(self.k, logits.shape[-1]))[0]
+        return _kept(logits, logits >= best[:, -1:])
+
+
+@dataclasses.dataclass(frozen=True)
+class TopP:
+    """Nucleus sampling: the likeliest tokens whose probabilities reach `p` together, and those as
+    likely as the last of them (Holtzman et al., 2020, https://arxiv.org/abs/1904.09751, section
+    3.1).
+    """  # noqa: D205
+
+    p: float
+
+    def __post_init__(self):
+        if not 0 < self.p <= 1:
+            raise UserError(f"TopP.p must be in (0, 1], got {self.p}.")
+
+    def __call__(self, logits: jax.Array, history: History) -> jax.Array:
+        if self.p == 1:  # sums of rounded probabilities may reach 1 before the last token
+            return logits
+        descending = -jnp.sort(-logits, axis=-1)
+        probabilities = jax.nn.softmax(descending, axis=-1)
+        mass_before = jnp.cumsum(probabilities, axis=-1) - probabilities
+        in_nucleus = mass_before < self.p
+        least = jnp.min(jnp.where(in_nucleus, descending, jnp.inf), axis=-1, keepdims=True)
+        return _kept(logits, logits >= least)
+
+
+@dataclasses.dataclass(frozen=True)
+class MinP:
+    """Tokens at least `p` times as likely as the likeliest (Nguyen et al., 2024,
+    https://arxiv.org/abs/2407.01082, section 3).
+    """  # noqa: D205
+
+    p: float
+
+    def __post_init__(self):
+        if not 0 <= self.p <= 1:
+            raise UserError(f"MinP.p must be in [0, 1], got {self.p}.")
+
+    def __call__(self, logits: jax.Array, history: History) -> jax.Array:
+        if self.p == 0:
+            return logits
+        likeliest = jnp.max(logits, axis=-1, keepdims=True)
+        return _kept(logits, logits >= likeliest + math.log(self.p))
+
+
+def _kept(logits: jax.Array, keep: jax.Array) -> jax.Array:
+    return jnp.where(keep, logits, -jnp.inf)
