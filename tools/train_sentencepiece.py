@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.character_coverage,
             args.byte_fallback,
             args.keep_whitespace,
+            args.normalizer,
+            args.symbols,
+            args.control_symbols,
         )
     except UserError as error:
         print(f"train_sentencepiece: error: {error}", file=sys.stderr)
@@ -69,6 +72,9 @@ def train(
     character_coverage: float = 0.9995,
     byte_fallback: bool = False,
     keep_whitespace: bool = False,
+    normalizer: str = "nmt_nfkc",
+    symbols: Sequence[str] = (),
+    control_symbols: Sequence[str] = (),
 ) -> bytes:
     """The model file's bytes.
 
@@ -80,6 +86,9 @@ def train(
       byte_fallback: spell characters without a piece in bytes, so that nothing is unknown.
       keep_whitespace: neither merge nor strip spaces, and give newline and tab a piece each, which
         are spaces otherwise: for code, tables and verse.
+      normalizer: of SentencePiece's, by name; all but "identity" add a table of 240 kB to the file.
+      symbols: tokens that are found in text at the start of a word, such as "[MASK]".
+      control_symbols: tokens that text never makes and that have none, such as "<s>".
 
     Raises:
       UserError: if SentencePiece cannot make such a model of this text.
@@ -105,7 +114,12 @@ def train(
             character_coverage=character_coverage,
             byte_fallback=byte_fallback,
             remove_extra_whitespaces=not keep_whitespace,
-            user_defined_symbols=["\n", "\t"] if keep_whitespace else [],
+            normalization_rule_name=normalizer,
+            control_symbols=list(control_symbols),
+            user_defined_symbols=[
+                *(["\n", "\t"] if keep_whitespace else []),
+                *(f"\u2581{symbol}" for symbol in symbols),
+            ],
             pad_id=0,
             eos_id=1,
             unk_id=2,
@@ -185,6 +199,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep_whitespace", action="store_true", help=
         "keep runs of spaces, newlines and tabs, as code needs; newline and tab take a piece each"
     )  # fmt: skip
+    add("--normalizer", default="nmt_nfkc", choices=("nmt_nfkc", "nmt_nfkc_cf", "nfkc", "nfkc_cf",
+        "identity"), help="default: nmt_nfkc; all but identity add a table of 240 kB")  # fmt: skip
+    add("--symbols", nargs="+", default=[], metavar="TOKEN", help=
+        "tokens of their own wherever they begin a word, such as [MASK]; the vocabulary calls them "
+        "'\u2581[MASK]'")  # fmt: skip
+    add("--control_symbols", nargs="+", default=[], metavar="TOKEN", help=
+        "tokens that no text makes, such as <s>")  # fmt: skip
     add("--output", type=Path, required=True, metavar="PATH.model")
     return parser
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import importlib.machinery
 import inspect
 import re
 import sys
@@ -125,19 +124,20 @@ def get_mixture_or_task(name: str) -> Task | Mixture:
 
 
 def import_shipped_tasks() -> None:
-    """Imports every module of `tasks/`, once; raises UserError that names a module that fails."""
+    """Imports every module of `tasks/`, once; raises UserError that names a module that fails.
+
+    They are modules of a package `t2t_tasks`, so that one can import what another defines.
+    """
+    package = sys.modules.setdefault("t2t_tasks", types.ModuleType("t2t_tasks"))
+    package.__path__ = [str(shipped("tasks"))]
+    importlib.invalidate_caches()
     for path in sorted(shipped("tasks").glob("*.py")):
         name = f"t2t_tasks.{path.stem}"
         if name in sys.modules:
             continue
-        loader = importlib.machinery.SourceFileLoader(name, str(path))
-        module = types.ModuleType(name)
-        module.__file__ = str(path)
-        sys.modules[name] = module
         try:
-            loader.exec_module(module)
+            importlib.import_module(name)
         except Exception as error:
-            del sys.modules[name]
             raise UserError(f"Importing {path} failed: {described(error)}") from error
 
 

@@ -165,3 +165,10 @@ def test_an_entry_of_a_mixture_is_a_task_and_its_rate(registries, add):
         UserError, match=r"Mixture 'm': \('mine', 1, 2\) must be a task and its rate"
     ):
         registries[1].add("m", [("mine", 1, 2)])
+
+
+def test_a_module_of_the_tasks_folder_can_import_another(registries, tasks_folder):
+    (tasks_folder / "words.py").write_text("WORDS = ['a', 'b']\n")
+    (tasks_folder / "any_task.py").write_text("from t2t_tasks.words import WORDS\n")
+    registry.import_shipped_tasks()
+    assert sys.modules["t2t_tasks.any_task"].WORDS is sys.modules["t2t_tasks.words"].WORDS

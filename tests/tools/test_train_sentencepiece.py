@@ -162,3 +162,21 @@ def test_runs_as_a_script_from_anywhere(tmp_path):
     assert process.returncode == 1
     assert process.stderr.startswith("train_sentencepiece: error: ")
     assert "Traceback" not in process.stderr
+
+
+def test_symbols_are_one_token_each_and_only_at_the_start_of_a_word(tool, corpus, tmp_path):
+    sizes = {}
+    for normalizer in ("identity", "nmt_nfkc"):
+        output = tmp_path / f"{normalizer}.model"
+        flags = [f"--input={corpus}", f"--vocab_size={SIZE}", f"--normalizer={normalizer}"]
+        flags += ["--symbols", "[MASK]", "[CLS]", "--control_symbols", "<s>", f"--output={output}"]
+        assert tool.main(flags) == 0
+        sizes[normalizer] = output.stat().st_size
+    assert sizes["nmt_nfkc"] - sizes["identity"] > 200_000
+    vocabulary = t2t.SentencePieceVocabulary(str(output), mask_token="\u2581[MASK]")
+    assert vocabulary.encode("[MASK]") == [vocabulary.mask_id]
+    assert vocabulary.encode(" a [MASK]")[-1] == vocabulary.mask_id
+    assert vocabulary.mask_id not in vocabulary.encode("a[MASK]")
+    start = vocabulary.token_id("<s>")
+    assert start not in vocabulary.encode("<s>")
+    assert vocabulary.decode([start]) == ""
