@@ -1,13 +1,14 @@
 """Which tokens may be said at all."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from t2t.decoding.history import History
+from t2t.decoding.processors import Processor
 from t2t.errors import UserError
 
 
@@ -54,19 +55,13 @@ class BlockedTokens:
         return jnp.where(_marked(self, logits.shape[1]), -jnp.inf, logits)
 
 
-def check_some_allowed(
-    processors: Sequence[Callable[[jax.Array, History], jax.Array]], vocab_size: int
-) -> None:
+def check_some_allowed(processors: Sequence[Processor], vocab_size: int) -> None:
     """Raises UserError if no token could come first, told before anything is compiled.
 
     The processors are called in order, on logits of 0 in a row of which nothing is seen.
     """
-    history = History(
-        tokens=jnp.zeros((1, 2), jnp.int32),
-        seen=jnp.zeros((1, 2), bool),
-        column=jnp.array(1, jnp.int32),
-        step=jnp.array(0, jnp.int32),
-    )
+    nothing = jnp.zeros((1, 1), jnp.int32)
+    history = History.begin(nothing, nothing, max_length=1)
     logits = jnp.zeros((1, vocab_size), jnp.float32)
     for number, processor in enumerate(processors, 1):
         logits = processor(logits, history)
