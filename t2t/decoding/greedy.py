@@ -1,9 +1,32 @@
-"""Greedy decoding with a static cache."""
+"""Greedy decoding."""
+
+import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from t2t.decoding import token_by_token
+from t2t.decoding.history import History
+from t2t.decoding.strategy import Decoder, Generated, Rules, Strategy
 from t2t.models.encoder_decoder import EncoderDecoderModel
+
+
+@dataclasses.dataclass(frozen=True)
+class Greedy(Strategy):
+    """The likeliest token at every step."""
+
+    @property
+    def num_returned(self) -> int:
+        return 1
+
+    def search(
+        self, module: Decoder, logits: jax.Array, state: Any, history: History, rules: Rules
+    ) -> Generated:
+        def likeliest(logits: jax.Array, history: History) -> jax.Array:
+            return jnp.argmax(logits, axis=-1)
+
+        return token_by_token.decode(module, logits, state, history, rules, likeliest)
 
 
 def greedy(model: EncoderDecoderModel, encoder_tokens: jax.Array, max_length: int) -> jax.Array:
@@ -20,24 +43,23 @@ def greedy(model: EncoderDecoderModel, encoder_tokens: jax.Array, max_length: in
     Returns:
       int32 `[batch, max_length]`; after a row's end of sequence, 0.
     """
-    ids = model.special_tokens
-    inputs = {"encoder_input_tokens": encoder_tokens}
-    cache = model.init_cache(model.encode(inputs), max_length)
-    batch = encoder_tokens.shape[0]
+    ids, rows = model.special_tokens, encoder_tokens.shape[0]
+    prompt = jnp.full((rows, 1), ids.start, jnp.int32)
+    batch = {"encoder_input_tokens": encoder_tokens, "decoder_input_tokens": prompt}
 
-    def unfinished(state):
-        position, _, _, ended, _ = state
+    def unfinished(carry):
+        position, _, ended, _, _ = carry
         return (position < max_length) & ~jnp.all(ended)
 
-    def step(state):
-        position, tokens, output, ended, cache = state
-        logits, cache = model.decode_step(tokens, inputs, cache, position)
+    def step(carry):
+        position, output, ended, logits, state = carry
         tokens = jnp.where(ended, 0, jnp.argmax(logits, axis=-1).astype(jnp.int32))
         output = jax.lax.dynamic_update_slice_in_dim(output, tokens[:, None], position, axis=1)
-        return position + 1, tokens, output, ended | (tokens == ids.eos), cache
+        logits, state = model.decode_step(tokens, state)
+        return position + 1, output, ended | (tokens == ids.eos), logits, state
 
     # Rows of padding, which fill up a batch, are not decoded.
     ended = ~jnp.any(encoder_tokens != (ids.pad or 0), axis=1)
-    start = jnp.full((batch,), ids.start, jnp.int32)
-    output = jnp.zeros((batch, max_length), jnp.int32)
-    return jax.lax.while_loop(unfinished, step, (jnp.array(0), start, output, ended, cache))[2]
+    output = jnp.zeros((rows, max_length), jnp.int32)
+    begin = (jnp.array(0), output, ended, *model.start(batch, max_length))
+    return jax.lax.while_loop(unfinished, step, begin)[1]

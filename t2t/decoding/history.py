@@ -48,10 +48,6 @@ class History(NamedTuple):
         repeated = (jnp.repeat(x, n, axis=0) for x in (self.tokens, self.seen))
         return History(*repeated, self.column, self.step)
 
-    def take(self, rows: jax.Array) -> "History":
-        """New row i goes on from old row rows[i]."""
-        return self._replace(tokens=self.tokens[rows], seen=self.seen[rows])
-
     def append(self, tokens: jax.Array, real: jax.Array) -> "History":
         """One step on: int `[rows]`; rows where `real` is False get a 0 that is not seen."""
         written = jnp.where(real, tokens, 0).astype(jnp.int32)
@@ -62,3 +58,12 @@ class History(NamedTuple):
             column=self.column + 1,
             step=self.step + 1,
         )
+
+    def follow(
+        self, origins: jax.Array, tokens: jax.Array, real: jax.Array | None = None
+    ) -> "History":
+        """One step on, of hypotheses: int `[batch, n]` rows to go on from, and their tokens."""
+        rows = origins.reshape(-1)
+        real = jnp.ones(rows.shape, bool) if real is None else real.reshape(-1)
+        chosen = self._replace(tokens=self.tokens[rows], seen=self.seen[rows])
+        return chosen.append(tokens.reshape(-1), real)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from t2t.decoding.history import History
 from t2t.errors import UserError
-from t2t.models.config import at_least_one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +19,8 @@ class Temperature:
     def __post_init__(self):
         if not 0 < self.t < math.inf:
             raise UserError(
-                f"Temperature.t must be above 0, got {self.t}. As it goes to 0, sampling becomes "
-                f"Greedy()."
+                f"temperature must be above 0, got {self.t}. As it goes to 0, sampling becomes "
+                f"greedy decoding: use Greedy()."
             )
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
@@ -32,12 +31,13 @@ class Temperature:
 class TopK:
     """The `k` likeliest tokens, and those as likely as the last of them (Fan et al., 2018,
     https://arxiv.org/abs/1805.04833, section 5.4).
-    """  # noqa: D205
+    """
 
     k: int
 
     def __post_init__(self):
-        at_least_one(self, "k")
+        if self.k < 1:
+            raise UserError(f"top_k must be at least 1, got {self.k}.")
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
         best = jax.lax.top_k(logits, min(self.k, logits.shape[-1]))[0]
@@ -49,18 +49,18 @@ class TopP:
     """Nucleus sampling: the likeliest tokens whose probabilities reach `p` together, and those as
     likely as the last of them (Holtzman et al., 2020, https://arxiv.org/abs/1904.09751, section
     3.1).
-    """  # noqa: D205
+    """
 
     p: float
 
     def __post_init__(self):
         if not 0 < self.p <= 1:
-            raise UserError(f"TopP.p must be in (0, 1], got {self.p}.")
+            raise UserError(f"top_p must be in (0, 1], got {self.p}.")
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
         if self.p == 1:  # sums of rounded probabilities may reach 1 before the last token
             return logits
-        descending = -jnp.sort(-logits, axis=-1)
+        descending = jnp.sort(logits, axis=-1, descending=True)
         probabilities = jax.nn.softmax(descending, axis=-1)
         mass_before = jnp.cumsum(probabilities, axis=-1) - probabilities
         in_nucleus = mass_before < self.p
@@ -72,13 +72,13 @@ class TopP:
 class MinP:
     """Tokens at least `p` times as likely as the likeliest (Nguyen et al., 2024,
     https://arxiv.org/abs/2407.01082, section 3).
-    """  # noqa: D205
+    """
 
     p: float
 
     def __post_init__(self):
         if not 0 <= self.p <= 1:
-            raise UserError(f"MinP.p must be in [0, 1], got {self.p}.")
+            raise UserError(f"min_p must be in [0, 1], got {self.p}.")
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
         if self.p == 0:

@@ -1,0 +1,122 @@
+"""Beam search, with the hypotheses of Hugging Face and the length penalties of both worlds."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from t2t.decoding.history import History
+from t2t.decoding.length_penalties import BrevityPenalty, LengthPenalty
+from t2t.decoding.strategy import Decoder, Generated, Rules, Strategy
+from t2t.errors import UserError
+from t2t.models.config import at_least_one, one_of
+
+STOPS = ("exact", "heuristic", "first")
+
+
+@dataclasses.dataclass(frozen=True)
+class Beam(Strategy):
+    """The best sequences among those that begin with one of the `size` best prefixes.
+
+    A hypothesis ends if its end of sequence is among the `size` best continuations of an input, or
+    at the greatest length. Its score is the sum of its log-probabilities, as processors leave them,
+    divided by the penalty of its length (generated tokens, the end of sequence included).
+
+    Attributes:
+      size: hypotheses kept per input, live ones and, apart from them, finished ones.
+      num_returned: of the best finished ones.
+      length_penalty: divides scores.
+      stop: what ends the search of an input. "exact": no live hypothesis could still overtake the
+        worst finished one, whatever its length (T5X; Hugging Face: early_stopping="never").
+        "heuristic": it would not if it ended now (False). "first": `size` are finished (True).
+    """
+
+    size: int = 4
+    num_returned: int = 1
+    length_penalty: LengthPenalty = BrevityPenalty(0.6)  # noqa: RUF009 (frozen)
+    stop: str = "exact"
+
+    def __post_init__(self):
+        at_least_one(self, "size", "num_returned")
+        one_of("Beam.stop", self.stop, STOPS)
+        if self.num_returned > self.size:
+            raise UserError(
+                f"Beam.num_returned is {self.num_returned}, but a beam of size {self.size} finds "
+                f"no more than {self.size} sequences: raise Beam.size."
+            )
+
+    def search(
+        self, module: Decoder, logits: jax.Array, state: Any, history: History, rules: Rules
+    ) -> Generated:
+        batch, vocab = logits.shape
+        lengths = range(1, rules.max_length + 1)
+        penalties = np.array([self.length_penalty(n) for n in lengths], np.float32)
+        greatest = np.maximum.accumulate(penalties[::-1])[::-1]  # of any length from here on
+        prospects = greatest if self.stop == "exact" else penalties
+        first_rows = jnp.arange(batch)[:, None] * self.size
+
+        def extend(found: _Hypotheses, logits: jax.Array) -> _Hypotheses:
+            step = found.history.step
+            log_probs = rules.process(jax.nn.log_softmax(logits, axis=-1), found.history)
+            totals = (found.live.reshape(-1, 1) + log_probs).reshape(batch, self.size * vocab)
+            # Twice as many as are kept: so many stay alive even if all of the best end.
+            totals, flat = jax.lax.top_k(totals, min(2 * self.size, self.size * vocab))
+            rows, tokens = first_rows + flat // vocab, flat % vocab
+            ends = rules.ends(tokens) | (step + 1 == rules.max_length)
+
+            best = slice(self.size)
+            ended = ends[:, best] & found.open[:, None]
+            scores = jnp.where(ended, totals[:, best] / jnp.asarray(penalties)[step], -jnp.inf)
+            sequences = found.history.follow(rows[:, best], tokens[:, best])
+            sequences = sequences.generated(rules.max_length).reshape(batch, self.size, -1)
+            scores, order = jax.lax.top_k(jnp.concatenate([found.scores, scores], 1), self.size)
+            sequences = jnp.concatenate([found.sequences, sequences], 1)
+
+            live, alive = jax.lax.top_k(jnp.where(ends, -jnp.inf, totals), self.size)
+            rows, tokens = (jnp.take_along_axis(x, alive, axis=1) for x in (rows, tokens))
+            worst = scores[:, -1]
+            improvable = live[:, 0] / jnp.asarray(prospects)[step] > worst
+            full = (worst > -jnp.inf) & (self.stop == "first")
+            return _Hypotheses(
+                history=found.history.follow(rows, tokens),
+                live=live,
+                origins=rows.reshape(-1),
+                sequences=jnp.take_along_axis(sequences, order[:, :, None], axis=1),
+                scores=scores,
+                open=found.open & improvable & ~full,
+            )
+
+        def unfinished(carry):
+            found, _ = carry
+            return (found.history.step < rules.max_length) & jnp.any(found.open)
+
+        def step(carry):
+            found, state = carry
+            state = state.take(found.origins)
+            logits, state = module.decode_step(found.history.last, state)
+            return extend(found, logits), state
+
+        nothing = jnp.full((batch, self.size), -jnp.inf)
+        found = _Hypotheses(
+            history=history.repeat(self.size),
+            live=nothing.at[:, 0].set(0.0),  # the others are copies of it
+            origins=jnp.zeros((batch * self.size,), jnp.int32),
+            sequences=jnp.zeros((batch, self.size, rules.max_length), jnp.int32),
+            scores=nothing,
+            open=rules.active,
+        )
+        found = extend(found, jnp.repeat(logits, self.size, axis=0))
+        found, _ = jax.lax.while_loop(unfinished, step, (found, state.repeat(self.size)))
+        returned = slice(self.num_returned)
+        return rules.result(found.sequences[:, returned], found.scores[:, returned])
+
+
+class _Hypotheses(NamedTuple):
+    history: History  # of the live ones, [batch * size] rows
+    live: jax.Array  # float32 [batch, size]: log-probabilities, best first; -inf is none
+    origins: jax.Array  # int32 [batch * size]: rows of the state that the live ones go on from
+    sequences: jax.Array  # int32 [batch, size, max_length]: finished ones
+    scores: jax.Array  # float32 [batch, size]: of those, best first; -inf is none
+    open: jax.Array  # bool [batch]: whether better ones may be found

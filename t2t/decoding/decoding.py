@@ -1,0 +1,37 @@
+"""How to generate: a strategy, and what it has to keep to."""
+
+import dataclasses
+
+from t2t.decoding.greedy import Greedy
+from t2t.decoding.processors import Processor
+from t2t.decoding.strategy import Strategy
+from t2t.errors import UserError
+from t2t.models.config import at_least, at_least_one
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """Settings of generation, hashable.
+
+    Attributes:
+      strategy: `Greedy`, `Sampling` or `Beam`.
+      max_length: most new tokens, the end of sequence included.
+      min_length: fewest new tokens before the end of sequence.
+      processors: what may come next and how likely it is, applied in this order before the strategy
+        looks.
+    """
+
+    strategy: Strategy = Greedy()  # noqa: RUF009 (frozen)
+    max_length: int = 64
+    min_length: int = 0
+    processors: tuple[Processor, ...] = ()
+
+    def __post_init__(self):
+        at_least_one(self, "max_length")
+        at_least(self, 0, "min_length")
+        if self.min_length > self.max_length:
+            raise UserError(
+                f"Decoding.min_length is {self.min_length}, but Decoding.max_length is "
+                f"{self.max_length}."
+            )
+        object.__setattr__(self, "processors", tuple(self.processors))  # gin gives lists
