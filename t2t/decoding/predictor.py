@@ -1,83 +1,170 @@
-"""Text in, text out: a trained model on any number of inputs."""
+"""Records in, predictions out: a trained model on any number of them."""
 
-import itertools
+import dataclasses
+import time
 from collections.abc import Iterable, Iterator
 
 import jax
 import numpy as np
 
-from t2t.data.features import Feature
-from t2t.decoding.greedy import greedy
+from t2t.data import randomness
+from t2t.decoding.compiled import CompiledGenerate, Throughput
+from t2t.decoding.decoding import Decoding
+from t2t.decoding.length_buckets import buckets, position_limit, windows
+from t2t.decoding.prediction import Prediction, Record
+from t2t.decoding.processors.allowed import check_some_allowed
+from t2t.decoding.prompts import check_generates, collate
+from t2t.decoding.reading import Draft, Output, Reader, until_end
+from t2t.decoding.sampling import Sampling
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
-from t2t.models.encoder_decoder import EncoderDecoder
 
 
-def check_generates(model: Model) -> None:
-    """Raises UserError unless the model is an encoder-decoder."""
-    if not isinstance(model.config, EncoderDecoder):
-        raise UserError(
-            f"Predictions are made by encoder-decoders, but the architecture of this model is "
-            f"{type(model.config).__name__}."
-        )
+@dataclasses.dataclass(frozen=True)
+class _Line:
+    """One of the outputs for a record, as far as it goes.
+
+    Attributes:
+      name: of the record.
+      seed: of what is drawn next.
+      score: of what was said.
+      state: finished or not.
+    """
+
+    name: str
+    seed: int
+    score: float
+    state: Draft | Output
 
 
 class Predictor:
-    """Decodes inputs in batches of equal length class; one compilation per class.
+    """Generates for records in batches of like length, with one compilation per length class.
 
-    Rows are padded to a power of two, and the last batch of each call with empty rows, so few
-    shapes are compiled whatever the inputs.
+    Results depend on neither the batch size nor the other records; what is drawn depends on a
+    record's "seed", by default its number in the stream.
+
+    Attributes:
+      throughput: of all calls up to now.
     """
 
     def __init__(
         self,
         model: Model,
         params: Params,
-        inputs: Feature,
-        targets: Feature,
+        reader: Reader,
+        decoding: Decoding,
         *,
-        max_decode_length: int = 64,
         batch_size: int = 64,
     ):
-        if max_decode_length < 1 or batch_size < 1:
+        """Raises UserError if the model does not generate or no token is ever allowed."""
+        if batch_size < 1:
+            raise UserError(f"batch_size must be at least 1, got {batch_size}.")
+        check_generates(model.config)
+        check_some_allowed(decoding.processors, model.config.vocab_size)
+        self.throughput = Throughput()
+        self._reader, self._batch_size = reader, batch_size
+        tokens = dataclasses.replace(model.config.tokens, eos=reader.eos_id)
+        model = dataclasses.replace(model, config=dataclasses.replace(model.config, tokens=tokens))
+        self._config = model.config
+        self._first = CompiledGenerate(model, params, decoding, self.throughput)
+        self._next = self._first
+        if isinstance(decoding.strategy, Sampling) and decoding.strategy.num_samples > 1:
+            one = dataclasses.replace(decoding.strategy, num_samples=1)
+            one_each = dataclasses.replace(decoding, strategy=one)
+            self._next = CompiledGenerate(model, params, one_each, self.throughput)
+
+    def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
+        """Yields the predictions for each record, in order, reading a little ahead.
+
+        There are as many as the strategy returns; beam search gives the best first, and may find
+        fewer.
+
+        Args:
+          records: with "inputs", and possibly "prefix", with which the output begins, and "seed";
+            a string is its inputs.
+
+        Raises:
+          UserError: a record lacks its inputs, is too long, or no token is allowed in its output.
+        """
+        number = 0
+        for window in windows(records, self._batch_size):
+            started, compiling = time.perf_counter(), self.throughput.compile_seconds
+            lines = [self._begin(record, number + i) for i, record in enumerate(window)]
+            number += len(window)
+            outputs = self._finished(lines)
+            compiled = self.throughput.compile_seconds - compiling
+            self.throughput.seconds += time.perf_counter() - started - compiled
+            self.throughput.records += len(window)
+            yield from outputs
+
+    def _begin(self, record: Record | str, number: int) -> _Line:
+        if isinstance(record, str):
+            record = {"inputs": record}
+        name, seed = f"Record {number + 1}", record.get("seed", number)
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
+            raise UserError(f"{name} has the seed {seed!r}; it must be a number below 2 ** 31.")
+        return _Line(name, seed, 0.0, self._reader.read(record, name))
+
+    def _finished(self, lines: list[_Line]) -> list[list[Prediction]]:
+        """What becomes of the lines, one per record."""
+        by_record = self._extended(lines, self._first)
+        while True:
+            places = [
+                (i, j)
+                for i, record in enumerate(by_record)
+                for j, line in enumerate(record)
+                if isinstance(line.state, Draft)
+            ]
+            if not places:
+                break
+            unfinished = [by_record[i][j] for i, j in places]
+            for (i, j), (line, *_) in zip(
+                places, self._extended(unfinished, self._next), strict=True
+            ):
+                by_record[i][j] = line
+        return [[_prediction(line) for line in record] for record in by_record]
+
+    def _extended(self, lines: list[_Line], generate: CompiledGenerate) -> list[list[_Line]]:
+        """For each line, those that it becomes when its draft has been read."""
+        drafts = [line.state for line in lines if isinstance(line.state, Draft)]
+        prompts = [draft.prompt for draft in drafts]
+        encodes = prompts[0].encoder is not None
+        limit = position_limit(self._config.decoder)  # type: ignore[union-attr]
+        most = None if encodes else limit
+        started = []
+        for bucket in buckets([p.length for p in prompts], self._batch_size, most):
+            batch = collate(prompts, bucket, self._config.tokens.pad, limit)
+            seeds = np.zeros(bucket.rows, np.int32)
+            seeds[: len(bucket.members)] = [lines[i].seed for i in bucket.members]
+            active = np.arange(bucket.rows) < len(bucket.members)
+            started.append((bucket.members, generate(batch, seeds, active)))
+        extended: list[list[_Line]] = [[] for _ in lines]
+        for members, outputs in started:
+            generated = jax.device_get(outputs)
+            for i, tokens, scores in zip(members, generated.tokens, generated.scores, strict=False):
+                extended[i] = self._continued(lines[i], drafts[i], tokens, scores)
+        return extended
+
+    def _continued(
+        self, line: _Line, draft: Draft, tokens: np.ndarray, scores: np.ndarray
+    ) -> list[_Line]:
+        """Of int `[n, max_length]` tokens and float `[n]` scores."""
+        possible = [n for n, score in enumerate(scores.tolist()) if score > -np.inf]
+        if not possible:
             raise UserError(
-                f"max_decode_length and batch_size must be at least 1, got {max_decode_length} "
-                f"and {batch_size}."
+                f"{line.name}: at some token everything was forbidden. Look at what the processors "
+                f"allow (Decoding.processors, --allowed_tokens, --blocked_tokens)."
             )
-        check_generates(model)
-        self._pad_id = model.config.tokens.pad or 0
-        self._params, self._inputs, self._targets = params, inputs, targets
-        self._batch_size = batch_size
-        self._generate = jax.jit(lambda p, x: greedy(model.bind(p), x, max_decode_length))
-
-    def predict(self, texts: Iterable[str]) -> Iterator[str]:
-        """Yields the prediction for each text, in order; reads ahead by a few batches only."""
-        window = 8 * self._batch_size  # enough to sort by length within
-        iterator = iter(texts)
-        while chunk := list(itertools.islice(iterator, window)):
-            yield from self._predict_chunk(chunk)
-
-    def _predict_chunk(self, texts: list[str]) -> list[str]:
-        encoded = [self._encode(text) for text in texts]
-        order = sorted(range(len(texts)), key=lambda i: len(encoded[i]))
-        predictions = [""] * len(texts)
-        for start in range(0, len(order), self._batch_size):
-            members = order[start : start + self._batch_size]
-            length = _length_class(max(len(encoded[i]) for i in members))
-            rows = _length_class(len(members), least=1) if len(order) <= self._batch_size else None
-            batch = np.full((rows or self._batch_size, length), self._pad_id, np.int32)
-            for row, i in enumerate(members):
-                batch[row, : len(encoded[i])] = encoded[i]
-            outputs = jax.device_get(self._generate(self._params, batch))
-            for row, i in enumerate(members):
-                predictions[i] = self._targets.vocabulary.decode(outputs[row])
-        return predictions
-
-    def _encode(self, text: str) -> np.ndarray:
-        tokens = self._inputs.vocabulary.encode_array(text)
-        end = [self._inputs.vocabulary.eos_id] if self._inputs.add_eos else []
-        return np.concatenate([tokens, np.array(end, np.int32)])
+        lines = []
+        for n in possible:
+            said = until_end(tokens[n], self._reader.eos_id)
+            self.throughput.tokens += min(len(said) + 1, len(tokens[n]))
+            seed = randomness.fold(line.seed, f"output {n}") & 0x7FFFFFFF
+            score = line.score + float(scores[n])
+            lines.append(_Line(line.name, seed, score, draft.then(said)))
+        return lines
 
 
-def _length_class(length: int, least: int = 16) -> int:
-    return max(least, 1 << (max(length, 1) - 1).bit_length())
+def _prediction(line: _Line) -> Prediction:
+    assert isinstance(line.state, Output)
+    return Prediction(line.state.text, line.score, line.state.details)

@@ -74,7 +74,7 @@ class GlmObjective(BatchObjective):
         self, features: Mapping[str, Feature], sequence_length: SequenceLength
     ) -> Segmentation:
         refuse_eos(features, type(self).__name__)
-        self._special_ids(features["inputs"].vocabulary)
+        self.special_ids(features["inputs"].vocabulary)
         available = min(sequence_length["inputs"], sequence_length["targets"])
         length = available
         while length > 0 and length + 2 * self.most_spans(length) > available:
@@ -90,7 +90,7 @@ class GlmObjective(BatchObjective):
         self, tokens: np.ndarray, keys: np.ndarray, features: Mapping[str, Feature]
     ) -> dict[str, Ragged]:
         vocabulary = features["inputs"].vocabulary
-        mask_id, start_id, end_id = self._special_ids(vocabulary)
+        mask_id, start_id, end_id = self.special_ids(vocabulary)
         spans = self.choose(tokens, keys, vocabulary)
         part_a, a_lengths, places = spans_to_mask_token(tokens, spans, mask_id)
         part_b = _blocks(spans, subkeys(keys, "span order"))
@@ -126,7 +126,8 @@ class GlmObjective(BatchObjective):
             made[name] = Ragged(out, lengths)
         return made
 
-    def _special_ids(self, vocabulary: Vocabulary) -> tuple[int, int, int]:
+    def special_ids(self, vocabulary: Vocabulary) -> tuple[int, int, int]:
+        """Those of `mask_id`, `start_id` and `end_id`; raises UserError if it lacks one."""
         name = type(self).__name__
         mask_id, start_id, end_id = self.mask_id, self.start_id, self.end_id
         if mask_id is None:

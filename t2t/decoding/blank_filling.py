@@ -1,0 +1,147 @@
+"""Filling blanks in a text, one after the other, as GLM's objectives lay them out.
+
+Du et al., arXiv 2103.10360, section 2.1: Part A is the text with a mask token for each blank, Part
+B the start token and the fill of each. `t2t.data.objectives.glm` says which positions they have.
+"""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from t2t.data.features import Feature
+from t2t.data.objectives.glm import GlmDocumentInfilling, GlmObjective, GlmSentenceInfilling
+from t2t.decoding.length_buckets import position_limit
+from t2t.decoding.prediction import Record
+from t2t.decoding.prompts import NOTHING, Prompt, check_generates
+from t2t.decoding.reading import Draft, InputLimit, Output, Reader, text_of
+from t2t.errors import UserError
+from t2t.models.definition import ModelConfig
+from t2t.models.positions import TwoDimensionalPositions
+
+_ALIASES = {GlmSentenceInfilling: "[sMASK]", GlmDocumentInfilling: "[gMASK]"}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Filled:
+    """A text and the fills of its first blanks; int32 tokens."""
+
+    text: np.ndarray
+    blanks: np.ndarray  # places in the text
+    fills: tuple[np.ndarray, ...] = ()
+
+
+class BlankReader(Reader):
+    """Texts with "[MASK]" in them to texts without; a text without gets one at its end.
+
+    The three objectives may have mask tokens of their own: those of sentences are written
+    "[sMASK]", of the rest of a document "[gMASK]" (GLM-130B, arXiv 2210.02414, 2.1). All can
+    be written by name, too, such as "<extra_id_99>". Predictions are the filled text, and "fills",
+    a list with what is in its blanks.
+    """
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        features: Mapping[str, Feature],
+        objectives: Sequence[GlmObjective],
+        max_length: int,
+        limit: InputLimit = InputLimit(),  # noqa: B008 (frozen)
+    ):
+        """Makes a reader.
+
+        Args:
+          model: that generates.
+          features: "inputs".
+          objectives: that it was trained with; one or more.
+          max_length: tokens of each blank, at most.
+          limit: of the inputs.
+
+        Raises:
+          UserError: if the model does not generate, blanks of that length have no positions, or
+            the objectives differ in what is around a blank.
+        """
+        check_generates(model)
+        self._vocabulary, self._limit = features["inputs"].vocabulary, limit
+        ids = [objective.special_ids(self._vocabulary) for objective in objectives]
+        if len({(start, end) for _, start, end in ids}) > 1:
+            raise UserError(
+                "The objectives have different start_id and end_id; blanks are filled only where "
+                "all have the same."
+            )
+        self._masks = {mask for mask, *_ in ids}
+        _, self._start, self.eos_id = ids[0]
+        self._written = {"[MASK]": ids[0][0]}
+        for objective, (mask, *_) in zip(objectives, ids, strict=True):
+            self._written[_ALIASES.get(type(objective), "[MASK]")] = mask
+            if name := self._vocabulary.sentinel_name(mask):
+                self._written[name] = mask
+        self._at_the_end = self._written.get("[gMASK]", ids[0][0])
+        positions = model.decoder.positions  # type: ignore[union-attr]
+        self._most = position_limit(model.decoder)  # type: ignore[union-attr]
+        if isinstance(positions, TwoDimensionalPositions):
+            most = positions.max_block_length - 1  # place 0 is that of the text
+            if max_length > most:
+                raise UserError(
+                    f"max_length ({max_length} tokens of a blank) is more than the "
+                    f"TwoDimensionalPositions.max_block_length of the model allows: {most}. "
+                    f"Generate less: --max_decode_length={most} or below."
+                )
+
+    def read(self, record: Record, name: str) -> Draft:
+        if record.get("prefix"):
+            raise UserError(f"{name} has a prefix, but blanks are filled without one; remove it.")
+        tokens = self._tokens(text_of(record, "inputs", name))
+        why = f"the decoder has {self._most} positions"
+        limit = self._limit.allowed(len(tokens), self._most, why, name, "last")
+        if limit is not None:
+            tokens = tokens[len(tokens) - limit :]
+        return self._draft(_Filled(tokens, np.flatnonzero(np.isin(tokens, list(self._masks)))))
+
+    def _tokens(self, text: str) -> np.ndarray:
+        """With a mask at the end if there is none."""
+        names = sorted(self._written, key=len, reverse=True)
+        parts = re.split(f"({'|'.join(map(re.escape, names))})", text)
+        encoded = [
+            np.array([self._written[part]], np.int32)
+            if part in self._written
+            else self._vocabulary.encode_array(part)
+            for part in parts
+        ]
+        tokens = np.concatenate(encoded)
+        if np.isin(tokens, list(self._masks)).any():
+            return tokens
+        return np.append(tokens, np.int32(self._at_the_end))
+
+    def _draft(self, filled: _Filled) -> Draft:
+        """Part A, the blanks that are filled, and the start of the next one."""
+        text, blanks = filled.text, filled.blanks
+        start = np.array([self._start], np.int32)
+        blocks = [np.concatenate([start, fill]) for fill in (*filled.fills, NOTHING)]
+        lengths = [len(block) for block in blocks]
+        within = [np.arange(1, length + 1) for length in lengths]
+        after = np.zeros(sum(lengths), np.int32)
+        prompt = Prompt(
+            {
+                "input_tokens": np.concatenate([text, *blocks]),
+                "prefix_mask": np.concatenate([np.ones_like(text), after]),
+                "positions": np.concatenate(
+                    [np.arange(len(text)), np.repeat(blanks[: len(blocks)], lengths)]
+                ),
+                "block_positions": np.concatenate([np.zeros_like(text), *within]),
+            }
+        )
+        return Draft(prompt, functools.partial(self._then, filled))
+
+    def _then(self, filled: _Filled, tokens: np.ndarray) -> Draft | Output:
+        filled = dataclasses.replace(filled, fills=(*filled.fills, tokens))
+        if len(filled.fills) < len(filled.blanks):
+            return self._draft(filled)
+        pieces = np.split(filled.text, filled.blanks)
+        whole = [pieces[0]]
+        for fill, piece in zip(filled.fills, pieces[1:], strict=True):
+            whole += [fill, piece[1:]]  # without the mask
+        fills = [self._vocabulary.decode(fill) for fill in filled.fills]
+        return Output(self._vocabulary.decode(np.concatenate(whole)), {"fills": fills})

@@ -1,0 +1,226 @@
+"""Records to prompts, and what a model says to them back to text."""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from t2t.data.features import Feature, append_eos_after_trim
+from t2t.decoding.length_buckets import position_limit
+from t2t.decoding.prediction import Record
+from t2t.decoding.prompts import NOTHING, Prompt, check_generates, make_prompt
+from t2t.errors import UserError
+from t2t.models.definition import ModelConfig
+from t2t.models.encoder_decoder import EncoderDecoder
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """A finished text, and what else there is to tell of it, as in `Prediction`."""
+
+    text: str
+    details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Draft:
+    """An output in the making.
+
+    Attributes:
+      prompt: what a model reads next.
+      then: given what it says, int32 `[length]` without an end of sequence, the finished output,
+        or a draft with more to say.
+    """
+
+    prompt: Prompt
+    then: Callable[[np.ndarray], "Draft | Output"]
+
+
+class Reader(abc.ABC):
+    """Makes drafts of records for one model and way of decoding."""
+
+    eos_id: int | None
+    """What ends whatever the model says; None: nothing does."""
+
+    @abc.abstractmethod
+    def read(self, record: Record, name: str) -> Draft:
+        """The draft for a record, which is called `name` ("Record 3") where there is an error.
+
+        Raises:
+          UserError: if it lacks a field, or has more tokens than are allowed.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class InputLimit:
+    """How many tokens of "inputs" are read.
+
+    Attributes:
+      max_length: at most, the end of sequence included; None for all that the model can read.
+      truncate: cut longer inputs instead of raising an error.
+    """
+
+    max_length: int | None = None
+    truncate: bool = False
+
+    def __post_init__(self):
+        if self.max_length is not None and self.max_length < 1:
+            raise UserError(f"max_input_length must be at least 1, got {self.max_length}.")
+
+    def allowed(self, length: int, most: int | None, why: str, name: str, kept: str) -> int | None:
+        """To how many tokens inputs of `length` have to be cut; None if they need not.
+
+        Args:
+          length: tokens of a record's inputs.
+          most: tokens that the model can read; None for any number.
+          why: it cannot read more.
+          name: of the record.
+          kept: "first" or "last".
+
+        Raises:
+          UserError: if they are too long and are not to be cut.
+        """
+        limits = [(most, why), (self.max_length, f"max_input_length is {self.max_length}")]
+        given = [(limit, reason) for limit, reason in limits if limit is not None]
+        limit, reason = min(given, default=(None, ""))
+        if limit is None or length <= limit:
+            return None
+        if not self.truncate:
+            raise UserError(
+                f"{name} has inputs of {length} tokens, but {reason}. Shorten them, or cut what is "
+                f"too long with --truncate (truncate=True), which keeps the {kept} {limit}."
+            )
+        return limit
+
+
+class TextReader(Reader):
+    """Text to text: inputs, and possibly how the output begins.
+
+    A decoder without an encoder reads the inputs as a task's if there is a feature for them, else
+    as a text to go on from, without an end of sequence.
+    """
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        features: Mapping[str, Feature],
+        max_length: int,
+        limit: InputLimit = InputLimit(),
+    ):
+        """Makes a reader.
+
+        Args:
+          model: that generates.
+          features: "targets", and "inputs" unless the model is a language model.
+          max_length: tokens that are generated, at most.
+          limit: of the inputs.
+
+        Raises:
+          UserError: if the model does not generate, or not so many tokens.
+        """
+        check_generates(model)
+        self._model, self._features, self._limit = model, features, limit
+        self.eos_id = model.tokens.eos
+        self._prompt_limit = prompt_limit(model, max_length)
+        self._max_length = max_length
+        self._encodes = isinstance(model, EncoderDecoder)
+        self._continues = not self._encodes and "inputs" not in features
+
+    def read(self, record: Record, name: str) -> Draft:
+        prefix = self._features["targets"].vocabulary.encode_array(text_of(record, "prefix", name))
+        self._check_prefix(prefix, name)
+        text = text_of(record, "inputs", name)
+        if self._encodes:
+            inputs = self._encoder_inputs(text, name)
+        else:
+            inputs = self._decoder_inputs(text, len(prefix), name)
+        before = NOTHING
+        if self._continues:
+            inputs, before = NOTHING, inputs
+        prompt = make_prompt(self._model, inputs, np.concatenate([before, prefix]))
+        return Draft(prompt, lambda tokens: Output(self._said(before, prefix, tokens)))
+
+    def _encoder_inputs(self, text: str, name: str) -> np.ndarray:
+        feature, most = self._features["inputs"], encoder_limit(self._model)
+        tokens = feature.vocabulary.encode_array(text)
+        length = len(tokens) + feature.add_eos
+        why = f"the encoder has {most} positions"
+        limit = self._limit.allowed(length, most, why, name, "first")
+        return append_eos_after_trim(tokens, feature, limit)
+
+    def _decoder_inputs(self, text: str, prefix: int, name: str) -> np.ndarray:
+        feature = self._features["targets" if self._continues else "inputs"]
+        tokens = feature.vocabulary.encode_array(text)
+        if not self._continues:
+            tokens = append_eos_after_trim(tokens, feature, None)
+        most, why = None, ""
+        if self._prompt_limit is not None:
+            most = self._prompt_limit - 1 - prefix
+            total = self._prompt_limit + self._max_length - 1
+            why = (
+                f"the decoder has {total} positions, and the start token, {self._max_length} new "
+                f"tokens and {prefix} of the prefix leave room for {most}"
+            )
+        limit = self._limit.allowed(len(tokens), most, why, name, "last")
+        return tokens if limit is None else tokens[len(tokens) - limit :]
+
+    def _check_prefix(self, prefix: np.ndarray, name: str) -> None:
+        if self._prompt_limit is not None and 1 + len(prefix) > self._prompt_limit:
+            raise UserError(
+                f"{name} has a prefix of {len(prefix)} tokens, but the decoder has positions for "
+                f"{self._prompt_limit - 1} before {self._max_length} new tokens. Shorten it, or "
+                f"generate less (--max_decode_length)."
+            )
+
+    def _said(self, before: np.ndarray, prefix: np.ndarray, tokens: np.ndarray) -> str:
+        """The text of prefix and new tokens; after a text, what was added to it."""
+        decode = self._features["targets"].vocabulary.decode
+        said = np.concatenate([prefix, tokens])
+        if not len(before):
+            return decode(said)
+        # A word's piece alone would lose the white space in front of it.
+        given, whole = decode(before), decode(np.concatenate([before, said]))
+        return whole[len(given) :] if whole.startswith(given) else decode(said)
+
+
+def until_end(tokens: np.ndarray, eos: int | None) -> np.ndarray:
+    """Generated int `[length]` tokens before the first `eos`, if there is one."""
+    ends = np.flatnonzero(tokens == eos)
+    return tokens[: ends[0]] if len(ends) else tokens
+
+
+def text_of(record: Record, field: str, name: str) -> str:
+    """A field of a record, "" for no prefix; raises UserError if it is no string."""
+    text = record.get(field, "" if field == "prefix" else None)
+    if not isinstance(text, str):
+        raise UserError(f"{name} has no string '{field}': it is {text!r}.")
+    return text
+
+
+def encoder_limit(model: ModelConfig) -> int | None:
+    """How many tokens the encoder of an encoder-decoder reads; None for any number."""
+    assert isinstance(model, EncoderDecoder)
+    source = model.source_encoder
+    stacks = [model.encoder, *([source.stack] if source else [])]
+    limits = [limit for stack in stacks if (limit := position_limit(stack)) is not None]
+    return min(limits, default=None)
+
+
+def prompt_limit(model: ModelConfig, max_length: int) -> int | None:
+    """How long a decoder's prompt may be before `max_length` new tokens; None for any length.
+
+    Raises:
+      UserError: if there is no room for a start token.
+    """
+    positions = position_limit(model.decoder)  # type: ignore[union-attr]
+    if positions is None:
+        return None
+    if max_length > positions:
+        raise UserError(
+            f"max_length ({max_length} new tokens) is more than the decoder has positions: "
+            f"{positions} (max_length of its {type(model.decoder.positions).__name__}). "  # type: ignore[union-attr]
+            f"Generate less: --max_decode_length={positions} or below."
+        )
+    return positions - max_length + 1  # the last token is not read again

@@ -1,0 +1,82 @@
+"""What a model says to the examples of evaluation sets."""
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from t2t.data.evaluation_set import EvaluationSet
+from t2t.data.features import SequenceLength
+from t2t.data.objectives.glm import GlmObjective
+from t2t.data.tasks import Task
+from t2t.decoding.decoding import Decoding
+from t2t.decoding.generate import generate
+from t2t.decoding.length_buckets import Bucket
+from t2t.decoding.processors.allowed import check_some_allowed
+from t2t.decoding.prompts import collate, make_prompt
+from t2t.decoding.reading import prompt_limit, until_end
+from t2t.errors import UserError
+from t2t.models.decoder_only import DecoderOnly
+from t2t.models.definition import Model, ModelConfig, Params
+from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.training.partitioning import batch_sharding, replicated
+
+
+def generates(model: ModelConfig, task: Task) -> bool:
+    """Whether a model says targets to the inputs of a task: to text, but not to GLM's blanks."""
+    if isinstance(model, DecoderOnly):
+        return "inputs" in task.output_features and not isinstance(task.objective, GlmObjective)
+    return isinstance(model, EncoderDecoder)
+
+
+class Generation:
+    """Generates for evaluation sets: one compilation for all of the same lengths."""
+
+    def __init__(
+        self, model: Model, mesh: Mesh, decoding: Decoding, sequence_length: SequenceLength
+    ):
+        """Raises UserError if positions do not suffice for inputs and new tokens."""
+        self._mesh, self._config = mesh, model.config
+        encodes = isinstance(model.config, EncoderDecoder)
+        inputs = sequence_length.get("inputs", 0)
+        self._length = inputs if encodes else inputs + 1
+        longest, limit = (
+            1 if encodes else self._length,
+            prompt_limit(model.config, decoding.max_length),
+        )
+        if limit is not None and longest > limit:
+            raise UserError(
+                f"Evaluation generates {decoding.max_length} tokens after inputs of {inputs}, but "
+                f"the decoder has {limit + decoding.max_length - 1} positions, one for the start "
+                f"token. Set EvalPolicy.max_decode_length, or shorter inputs."
+            )
+        check_some_allowed(decoding.processors, model.config.vocab_size)
+        self._generate = jax.jit(
+            lambda params, batch, seeds, active: generate(
+                model.bind(params), batch, decoding, seeds=seeds, active=active
+            ),
+            out_shardings=replicated(mesh),
+        )
+
+    def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
+        """The first output for each example, as text; what is drawn depends on its number."""
+        vocabulary = examples.task.output_features["targets"].vocabulary
+        prompts = [make_prompt(self._config, example["inputs"]) for example in examples.examples]
+        texts: list[str] = []
+        for start in range(0, len(prompts), batch_size):
+            members = list(range(start, min(start + batch_size, len(prompts))))
+            batch = collate(
+                prompts, Bucket(members, batch_size, self._length), self._config.tokens.pad
+            )
+            seeds = np.arange(start, start + batch_size, dtype=np.int32)
+            active = np.arange(batch_size) < len(members)
+            generated = self._generate(params, *map(self._on_devices, (batch, seeds, active)))
+            tokens = jax.device_get(generated.tokens)[: len(members), 0]
+            texts += [vocabulary.decode(until_end(row, self._config.tokens.eos)) for row in tokens]
+        return texts
+
+    def _on_devices(self, tree):
+        """With their rows shared among the devices of the mesh."""
+        sharding = batch_sharding(self._mesh)
+        return jax.tree.map(
+            lambda x: jax.make_array_from_callback(x.shape, sharding, x.__getitem__), tree
+        )
