@@ -45,6 +45,12 @@ def places_of(batch: Batch, side: str, start: jax.Array | None = None) -> Places
     )
 
 
+def prompt_places(batch: Batch, segments: jax.Array, start: jax.Array | None = None) -> Places:
+    """As `places_of` a decoder's prompt, int `segments` `[rows, prompt]`: 0 at padding in front."""
+    counted = jnp.maximum(jnp.cumsum(segments, axis=1) - 1, 0)
+    return places_of({"decoder_positions": counted, **batch}, "decoder", start)
+
+
 def check_head(head: LMHead, stack: Stack, where: str) -> None:
     """Raises UserError if a tied head reads another width than the table of tokens has."""
     size = head.transform.size if head.transform and head.transform.size else stack.d_model

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t2t.errors import UserError
-from t2t.models.architecture import Batch, check_head, places_of, token_table
+from t2t.models.architecture import Batch, check_head, places_of, prompt_places, token_table
 from t2t.models.config import Compute, Dropout, SpecialTokens, at_least_one
+from t2t.models.decode_state import DecodeState
 from t2t.models.heads import LMHead
 from t2t.models.initializers import Init, NormalInit
-from t2t.models.layer import Cache
 from t2t.models.masks import AttentionMask
 from t2t.models.shared import Shared
 from t2t.models.stack import Stack
@@ -21,12 +21,13 @@ from t2t.models.transformer import TransformerStack
 
 @dataclasses.dataclass(frozen=True)
 class DecoderOnly:
-    """A causal language model; with a prefix marked in the batch, a prefix language model.
+    """A causal language model, or one that reads its prompt in both directions.
 
     Attributes:
       vocab_size: rows of the table of tokens; at least the vocabulary's size.
       decoder: its layers.
       head: on top of them.
+      prefix_lm: a task's inputs see each other in both directions (T5, section 3.2.1: "prefix LM").
       tokens: ids with a meaning to the model.
       init, dropout, compute: of all layers.
     """
@@ -34,6 +35,7 @@ class DecoderOnly:
     vocab_size: int
     decoder: Stack
     head: LMHead = LMHead()  # noqa: RUF009 (frozen)
+    prefix_lm: bool = False
     tokens: SpecialTokens = SpecialTokens()  # noqa: RUF009
     init: Init = NormalInit()  # noqa: RUF009
     dropout: Dropout = Dropout()  # noqa: RUF009
@@ -58,8 +60,8 @@ class DecoderOnly:
 class DecoderOnlyModel(nnx.Module):
     """Parameters and computation of `DecoderOnly`; batches of the converters for decoders.
 
-    `decoder_causal_attention` (SeqIO's name) or `decoder_prefix_mask` of a batch marks tokens that
-    see each other in both directions.
+    Tokens that `decoder_prefix_mask` marks see each other in both directions (GLM) and, in a
+    prefix language model, those of `decoder_causal_attention`, SeqIO's name for a task's inputs.
     """
 
     def __init__(self, config: DecoderOnly, key: jax.Array):
@@ -70,18 +72,14 @@ class DecoderOnlyModel(nnx.Module):
         self.decoder = TransformerStack(config.decoder, shared, causal=True, key=keys[1])
         self.lm_head = config.head.build(config.decoder.d_model, config.vocab_size, shared, keys[2])
 
+    @property
+    def special_tokens(self) -> SpecialTokens:
+        return self._config.tokens
+
     def hidden(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
         """What `logits` reads, `[batch, length, d_model]`, for `decoder_input_tokens`."""
-        prefix = batch.get("decoder_causal_attention", batch.get("decoder_prefix_mask"))
-        segments = batch.get("decoder_segment_ids")
-        mask = AttentionMask(
-            causal=True,
-            key_segments=segments,
-            query_segments=segments,
-            prefix=None if prefix is None else prefix.astype(bool),
-        )
         vectors = self.token_embedder(batch["decoder_input_tokens"], self._dtype)
-        return self.decoder(vectors, places_of(batch, "decoder"), mask, key=key)
+        return self.decoder(vectors, places_of(batch, "decoder"), self._mask(batch), key=key)
 
     def logits(self, hidden: jax.Array) -> jax.Array:
         """`[..., d_model]` -> float32 `[..., vocab_size]`."""
@@ -92,26 +90,43 @@ class DecoderOnlyModel(nnx.Module):
         """Float32 logits `[batch, length, vocab_size]`."""
         return self.logits(self.hidden(batch, key))
 
-    def init_cache(self, batch: int, max_length: int) -> Cache:
-        """Empty keys and values of all layers."""
-        return self.decoder.init_cache(batch, max_length)
+    def start(self, batch: Batch, max_length: int) -> tuple[jax.Array, DecodeState]:
+        """Reads the prompt, to generate up to `max_length` tokens after it.
 
-    def decode_step(
-        self, tokens: jax.Array, cache: Cache, position: jax.Array
-    ) -> tuple[jax.Array, Cache]:
-        """One step for tokens int `[batch]` at `position`, the same in every row.
-
-        The cache is of one text per row, from position 0 on, which sees what came before and
-        nothing after: for prefixes read in both directions, padding in front, packed rows and
-        GLM's block positions, call the model on the whole batch.
+        Args:
+          batch: `decoder_input_tokens` `[rows, prompt]`; if they are of unequal lengths they have
+            padding in front, where `decoder_segment_ids` are 0.
 
         Returns:
-          Float32 logits `[batch, vocab_size]`, and the cache with the step in it.
+          Float32 logits `[rows, vocab_size]` of the first new token, and the state to go on from.
         """
-        positions = jnp.broadcast_to(position, (1, 1))
-        one = {"decoder_input_tokens": tokens[:, None], "decoder_positions": positions}
-        mask = AttentionMask(causal=True, query_positions=positions)
+        tokens = batch["decoder_input_tokens"]
+        segments = batch.get("decoder_segment_ids", jnp.ones_like(tokens))
+        mask = self._mask({**batch, "decoder_segment_ids": segments})
+        places = prompt_places(batch, segments)
+        vectors = self.token_embedder(tokens, self._dtype)
+        hidden, projected = self.decoder.prefill(vectors, places, mask, None)
+        state = DecodeState.after_prompt(projected, None, segments, places, max_length)
+        return self.logits(hidden[:, -1]), state
+
+    def decode_step(self, tokens: jax.Array, state: DecodeState) -> tuple[jax.Array, DecodeState]:
+        """Reads one more token of each row, int `[rows]`; it sees all before, and none sees it.
+
+        Returns:
+          Float32 logits `[rows, vocab_size]` of the next one, and the state to go on from.
+        """
         vectors = self.token_embedder(tokens[:, None], self._dtype)
-        places = places_of(one, "decoder")
-        hidden, cache = self.decoder.step(vectors, places, mask, cache, position)
-        return self.logits(hidden)[:, 0], cache
+        hidden, projected = self.decoder.step(vectors, state)
+        return self.logits(hidden[:, 0]), state.advanced(projected)
+
+    def _mask(self, batch: Batch) -> AttentionMask:
+        segments = batch.get("decoder_segment_ids")
+        prefix = batch.get("decoder_prefix_mask")
+        if prefix is None and self._config.prefix_lm:
+            prefix = batch.get("decoder_causal_attention")
+        return AttentionMask(
+            causal=True,
+            key_segments=segments,
+            query_segments=segments,
+            prefix=None if prefix is None else prefix.astype(bool),
+        )

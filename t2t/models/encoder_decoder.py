@@ -8,11 +8,19 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t2t.errors import UserError
-from t2t.models.architecture import Batch, check_head, places_of, segments_of, token_table
+from t2t.models.architecture import (
+    Batch,
+    check_head,
+    places_of,
+    prompt_places,
+    segments_of,
+    token_table,
+)
 from t2t.models.config import Compute, Dropout, SpecialTokens, at_least_one
+from t2t.models.decode_state import DecodeState
 from t2t.models.heads import LMHead
 from t2t.models.initializers import FanInInit, Init
-from t2t.models.layer import Cache, Memory
+from t2t.models.layer import Memory
 from t2t.models.layers import split_key
 from t2t.models.masks import AttentionMask
 from t2t.models.positions import RoPE
@@ -237,34 +245,37 @@ class EncoderDecoderModel(nnx.Module):
         """Float32 logits `[batch, targets length, vocab_size]`."""
         return self.logits(self.hidden(batch, key))
 
-    def init_cache(self, encoded: jax.Array, max_length: int) -> Cache:
-        """Empty keys and values of the decoder, and those of the encoder's output."""
-        memory = Memory(encoded, AttentionMask())
-        return self.decoder.init_cache(encoded.shape[0], max_length, memory)
+    def start(self, batch: Batch, max_length: int) -> tuple[jax.Array, DecodeState]:
+        """Encodes the inputs and reads the prompt, to generate up to `max_length` tokens after it.
 
-    def decode_step(
-        self, tokens: jax.Array, batch: Batch, cache: Cache, position: jax.Array
-    ) -> tuple[jax.Array, Cache]:
-        """One step for tokens int `[batch]` at `position`; `batch` is what was encoded.
+        Args:
+          batch: `encoder_input_tokens`; `decoder_input_tokens` `[rows, prompt]`, which begin with
+            the start id and, if they are of unequal lengths, have padding in front, where
+            `decoder_segment_ids` are 0.
 
         Returns:
-          Float32 logits `[batch, vocab_size]`, and the cache with the step in it.
+          Float32 logits `[rows, vocab_size]` of the first new token, and the state to go on from.
         """
-        positions = jnp.broadcast_to(position, (1, 1))
+        tokens, encoded = batch["decoder_input_tokens"], self.encode(batch)
+        segments = batch.get("decoder_segment_ids", jnp.ones_like(tokens))
+        mask = AttentionMask(causal=True, key_segments=segments, query_segments=segments)
+        memory = self._memory(encoded, batch, None)
         start = self._start(batch, None) if self._config.continuing_positions else None
-        one = {"decoder_input_tokens": tokens[:, None], "decoder_positions": positions}
-        mask = AttentionMask(causal=True, query_positions=positions)
-        # Keys and values of the encoder's output are in the cache.
-        memory = self._memory(jnp.zeros((0,)), batch, None)
-        hidden, cache = self.decoder.step(
-            self._table("decoder")(tokens[:, None], self._dtype),
-            places_of(one, "decoder", start),
-            mask,
-            cache,
-            position,
-            memory,
-        )
-        return self.logits(hidden)[:, 0], cache
+        places = prompt_places(batch, segments, start)
+        vectors = self._table("decoder")(tokens, self._dtype)
+        hidden, projected = self.decoder.prefill(vectors, places, mask, memory)
+        state = DecodeState.after_prompt(projected, memory, segments, places, max_length)
+        return self.logits(hidden[:, -1]), state
+
+    def decode_step(self, tokens: jax.Array, state: DecodeState) -> tuple[jax.Array, DecodeState]:
+        """Reads one more token of each row, int `[rows]`.
+
+        Returns:
+          Float32 logits `[rows, vocab_size]` of the next one, and the state to go on from.
+        """
+        vectors = self._table("decoder")(tokens[:, None], self._dtype)
+        hidden, projected = self.decoder.step(vectors, state)
+        return self.logits(hidden[:, 0]), state.advanced(projected)
 
     def _table(self, side: str):
         return (

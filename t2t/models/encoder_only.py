@@ -99,6 +99,20 @@ class EncoderOnlyModel(nnx.Module):
     def outputs(self, batch: Batch, name: str, key: jax.Array | None = None) -> jax.Array:
         """Float32 output of the head called `name`: logits, or pooled vectors."""
         encoder_key, head_key = split_key(key, 2)
+        self._head_called(name)
+        return self.head_outputs(self.hidden(batch, encoder_key), batch, name, head_key)
+
+    def head_outputs(
+        self, hidden: jax.Array, batch: Batch, name: str, key: jax.Array | None = None
+    ) -> jax.Array:
+        """As `outputs`, from what `hidden` gave for the batch."""
+        head = self._head_called(name)
+        if isinstance(head, LMHead):
+            return self.logits(hidden)
+        segments = segments_of(batch, "encoder", self._config.tokens)
+        return getattr(self, name)(head.gather(hidden, segments), key)
+
+    def _head_called(self, name: str) -> Head:
         head = next((head for head in self._config.heads if head.name == name), None)
         if head is None:
             known = [head.name for head in self._config.heads]
@@ -106,8 +120,4 @@ class EncoderOnlyModel(nnx.Module):
                 f"This encoder has no '{name}'; its heads are: {', '.join(known) or 'none'}."
                 + did_you_mean(name, known)
             )
-        hidden = self.hidden(batch, encoder_key)
-        if isinstance(head, LMHead):
-            return self.logits(hidden)
-        segments = segments_of(batch, "encoder", self._config.tokens)
-        return getattr(self, name)(head.gather(hidden, segments), head_key)
+        return head

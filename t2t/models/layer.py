@@ -1,6 +1,6 @@
 """One layer of a transformer: attention to itself, to an encoder, feed-forward."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +15,16 @@ from t2t.models.stack import Stack
 Projected = tuple[jax.Array, jax.Array]
 """Keys and values `[batch, length, kv heads, head_dim]`."""
 
-Cache = dict[str, Any]
-"""Keys and values of one layer or, with a leading axis, of all."""
+
+class LayerProjections(NamedTuple):
+    """Of one layer, keys and values of its own input and of the encoder's output, if any.
+
+    While decoding, the first have a column for every token to come, and the second have fewer rows
+    if several decode from one input.
+    """
+
+    own: Projected
+    encoded: Projected | None
 
 
 class Memory(NamedTuple):
@@ -74,58 +82,70 @@ class Layer(nnx.Module):
 
     def __call__(
         self, x: jax.Array, context: Context, local: jax.Array | None, key: jax.Array | None
-    ) -> jax.Array:
-        """`[batch, length, d_model]` -> the same; `local` is a bool scalar where layers differ."""
+    ) -> tuple[jax.Array, LayerProjections]:
+        """`[batch, length, d_model]` -> the same, and what was projected on the way.
+
+        `local` is a bool scalar where layers differ.
+        """
         keys = split_key(key, 3)
+        encoded = self._project_memory(context)
+        projected: list[Projected] = []
 
         def attend_self(x):
             queries, own = self._project(x, context, local)
+            projected.append(own)
             bias = context.bias
             if self._spec.positions.per_layer:
                 bias = self.positions.bias(x.shape[1], x.shape[1], self._dtype)
-            encoded = self.project_memory(context.memory) if self._spec.merged_attention else None
             return self._attend_self(queries, own, encoded, bias, context, local, keys[0])
 
         def attend_encoder(x):
-            return self._attend_encoder(x, self.project_memory(context.memory), context, keys[1])
+            return self._attend_encoder(x, encoded, context, keys[1])
 
-        return self._add_branches(x, attend_self, attend_encoder, keys[2])
+        x = self._add_branches(x, attend_self, attend_encoder, keys[2])
+        return x, LayerProjections(projected[0], encoded)
 
     def step(
         self,
         x: jax.Array,
         context: Context,
         local: jax.Array | None,
-        cache: Cache,
-        position: jax.Array,
-    ) -> tuple[jax.Array, Cache]:
-        """One token `[batch, 1, d_model]` at `position`; returns the cache with it added."""
-        encoded = (cache["cross_key"], cache["cross_value"]) if "cross_key" in cache else None
-        updated = {}
+        past: LayerProjections,
+        column: jax.Array,
+    ) -> tuple[jax.Array, LayerProjections]:
+        """One token `[rows, 1, d_model]`; returns `past` with its own in `column`, too."""
+        projected: list[Projected] = []
 
         def attend_self(x):
             queries, new = self._project(x, context, local)
-            for name, projected in zip(("key", "value"), new, strict=True):
-                write = jax.lax.dynamic_update_slice_in_dim
-                updated[name] = write(cache[name], projected, position, axis=1)
-            own = updated["key"], updated["value"]
+            write = jax.lax.dynamic_update_slice_in_dim
+            keys, values = (
+                write(old, x, column, axis=1) for old, x in zip(past.own, new, strict=True)
+            )
+            own = keys, values
+            projected.append(own)
             bias = context.bias
             if self._spec.positions.per_layer:
-                bias = self.positions.bias_row(position, own[0].shape[1], self._dtype)
-            return self._attend_self(queries, own, encoded, bias, context, local, None)
+                bias = self.positions.bias_row(column, own[0].shape[1], self._dtype)
+            return self._attend_self(queries, own, past.encoded, bias, context, local, None)
 
         def attend_encoder(x):
-            return self._attend_encoder(x, encoded, context, None)
+            return self._attend_encoder(x, past.encoded, context, None)
 
         x = self._add_branches(x, attend_self, attend_encoder, None)
-        return x, {**cache, **updated}
+        return x, past._replace(own=projected[0])
 
-    def project_memory(self, memory: Memory | None) -> Projected:
-        """Keys and values of the encoder's output, as the cache keeps them."""
-        assert memory is not None
+    def _project_memory(self, context: Context) -> Projected | None:
+        """Keys and values of the encoder's output, rotated if they are; None without one."""
+        memory = context.memory
+        if memory is None:
+            return None
         merged = self._spec.merged_attention
         attention = self.self_attention if merged else self.cross_attention
-        return attention.keys_and_values(memory.encoded)
+        keys, values = attention.keys_and_values(memory.encoded)
+        if memory.positions is not None:
+            keys = _rotated(keys, memory.positions, context, None)
+        return keys, values
 
     def _project(self, x, context: Context, local) -> tuple[jax.Array, Projected]:
         """Queries, and keys and values, of the layer's own input, rotated."""
@@ -144,8 +164,12 @@ class Layer(nnx.Module):
             assert encoded is not None
             lengths = keys.shape[1], encoded[0].shape[1]
             mask = joined(mask, context.memory.mask, queries.shape[1], lengths)
-            keys = jnp.concatenate([keys, encoded[0]], axis=1)
-            values = jnp.concatenate([values, encoded[1]], axis=1)
+            times = keys.shape[0] // encoded[0].shape[0]  # rows that decode from one input
+            both = [(keys, encoded[0]), (values, encoded[1])]
+            keys, values = (
+                jnp.concatenate([own, jnp.repeat(of_encoder, times, axis=0)], axis=1)
+                for own, of_encoder in both
+            )
         return self.self_attention.attend(queries, keys, values, mask=mask, bias=bias, key=key)
 
     def _attend_encoder(self, x, encoded: Projected | None, context: Context, key) -> jax.Array:
@@ -154,9 +178,11 @@ class Layer(nnx.Module):
         queries, (keys, values) = self.cross_attention.queries(x), encoded
         if context.memory.positions is not None:
             queries = _rotated(queries, context.positions, context, None)
-            keys = _rotated(keys, context.memory.positions, context, None)
+        # Rows that decode from one input, one query each, become queries of one row.
+        queries = queries.reshape(keys.shape[0], -1, *queries.shape[2:])
         mask = context.memory.mask
-        return self.cross_attention.attend(queries, keys, values, mask=mask, bias=None, key=key)
+        attended = self.cross_attention.attend(queries, keys, values, mask=mask, bias=None, key=key)
+        return attended.reshape(x.shape[0], x.shape[1], -1)
 
     def _add_branches(self, x, attend_self, attend_encoder, key: jax.Array | None) -> jax.Array:
         """The residual stream after all branches."""

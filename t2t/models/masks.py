@@ -117,7 +117,8 @@ def joined(
     """The mask over two sequences of keys, one after the other, of these `lengths`.
 
     For attention over own tokens and the encoder's in one softmax. The window of either is
-    part of the result, so both must be those `for_layer`.
+    part of the result, so both must be those `for_layer`. Several rows of one may belong to a row
+    of the other.
     """
     parts = []
     for mask, length in zip((first, second), lengths, strict=True):
@@ -125,5 +126,5 @@ def joined(
         whole = jnp.ones((1, query_length, length), bool)
         parts.append(whole if dense is None else dense[:, 0])
     batch = max(len(part) for part in parts)
-    parts = [jnp.broadcast_to(part, (batch, *part.shape[1:])) for part in parts]
+    parts = [jnp.repeat(part, batch // len(part), axis=0) for part in parts]
     return AttentionMask(allowed=jnp.concatenate(parts, axis=2))

@@ -4,15 +4,16 @@ Compile time does not grow with depth, and the backward pass can recompute layer
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t2t.models.decode_state import DecodeState
 from t2t.models.embedding import Places
-from t2t.models.layer import Cache, Context, Layer, Memory
+from t2t.models.layer import Context, Layer, LayerProjections, Memory
 from t2t.models.layers import dropout, split_key
 from t2t.models.masks import AttentionMask
 from t2t.models.positions import NoPositions
@@ -53,6 +54,18 @@ class TransformerStack(nnx.Module):
         key: jax.Array | None = None,
     ) -> jax.Array:
         """Token vectors `[batch, length, size]` -> `[batch, length, d_model]`."""
+        return self._read(lambda out: None, vectors, places, mask, memory, key)[0]
+
+    def prefill(
+        self, vectors: jax.Array, places: Places, mask: AttentionMask, memory: Memory | None
+    ) -> tuple[jax.Array, tuple[LayerProjections, ...]]:
+        """As a call; also what each layer projected."""
+        hidden, stacked = self._read(lambda out: out, vectors, places, mask, memory, None)
+        layers = range(self._spec.num_layers)
+        return hidden, tuple(jax.tree.map(lambda x, i=i: x[i], stacked) for i in layers)
+
+    def _read(self, keep, vectors, places, mask, memory, key) -> tuple[jax.Array, Any]:
+        """The output, and what `keep` keeps of every layer's keys and values, stacked."""
         embed_key, layers_key, final_key = split_key(key, 3)
         length = vectors.shape[1]
         x = self.embedding(vectors, places, self.positions, embed_key)
@@ -64,44 +77,41 @@ class TransformerStack(nnx.Module):
                 memory = memory._replace(mask=dense(length, encoded.shape[1]))
         context = self._context(places, mask, bias, memory)
         keys = None if layers_key is None else jax.random.split(layers_key, self._spec.num_layers)
-        x, _ = self.scan(lambda layer, x, local, k: (layer(x, context, local, k), None), x, keys)
-        return self._finish(x, final_key)
 
-    def init_cache(self, batch: int, max_length: int, memory: Memory | None = None) -> Cache:
-        """Empty keys and values of all layers, and those of the encoder.
+        def body(layer, x, local, key):
+            x, projected = layer(x, context, local, key)
+            return x, keep(projected)
 
-        Arrays are `[layers, batch, length, kv heads, head_dim]`.
-        """
-        self.positions.check_length(max_length)
-        attention = self._spec.attention
-        shape = (batch, max_length, attention.kv_heads, attention.head_dim)
-        empty = jnp.zeros(shape, self._shared.dtype)
-
-        def body(layer, x, _, __):
-            cache = {"key": empty, "value": empty}
-            if memory is not None:
-                cache["cross_key"], cache["cross_value"] = layer.project_memory(memory)
-            return x, cache
-
-        return self.scan(body, jnp.zeros(()))[1]
+        x, kept = self.scan(body, x, keys)
+        return self._finish(x, final_key), kept
 
     def step(
-        self,
-        vectors: jax.Array,
-        places: Places,
-        mask: AttentionMask,
-        cache: Cache,
-        position: jax.Array,
-        memory: Memory | None = None,
-    ) -> tuple[jax.Array, Cache]:
-        """One token, vectors `[batch, 1, size]`, at `position` of the cache; returns both anew."""
-        x = self.embedding(vectors, places, self.positions, None)
-        bias = self.positions.bias_row(position, cache["key"].shape[2], self._shared.dtype)
-        context = self._context(places, mask, bias, memory)
-        x, cache = self.scan(
-            lambda layer, x, local, c: layer.step(x, context, local, c, position), x, cache
+        self, vectors: jax.Array, state: DecodeState
+    ) -> tuple[jax.Array, tuple[LayerProjections, ...]]:
+        """One token, vectors `[rows, 1, size]`: its output, and the state's `projected` with it."""
+        x = self.embedding(vectors, state.places, self.positions, None)
+        length = state.seen.shape[1]
+        bias = self.positions.bias_row(state.column, length, self._shared.dtype)
+        mask = AttentionMask(
+            causal=True, query_positions=state.column[None, None], key_segments=state.seen
         )
-        return self._finish(x, None), cache
+        context = self._context(state.places, mask, bias, state.memory)
+        context = context._replace(mask=context.mask.materialised(1, length))
+        # Layers one by one: a scan would copy all keys and values at every token.
+        projected = []
+        for i, (layer, local) in enumerate(self._each_layer()):
+            x, own = layer.step(x, context, local, state.projected[i], state.column)
+            projected.append(own)
+        return self._finish(x, None), tuple(projected)
+
+    def _each_layer(self) -> Iterator[tuple[Layer, jax.Array | None]]:
+        """Every layer, and whether it is local, in order."""
+        graphdef, states = nnx.split(self.layers)
+        local, spec = self._local(), self._spec
+        runs = spec.num_layers // (spec.num_groups or spec.num_layers)
+        for i in range(spec.num_layers):
+            state = jax.tree.map(lambda leaf, source=i // runs: leaf[source], states)
+            yield nnx.merge(graphdef, state), None if local is None else local[i]
 
     def scan(self, body: Callable, x: jax.Array, per_layer: Any = None) -> tuple[jax.Array, Any]:
         """Runs `x, out = body(layer, x, local, per_layer[i])` over the layers.

@@ -3,7 +3,6 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from t2t.data.converters import EncDecFeatureConverter
@@ -88,16 +87,14 @@ def decoded_step_by_step(config, batch):
     """Logits `[batch, length, vocab]`, computed token by token with a cache."""
     model, params = Model(config), params_of(config)
     tokens = batch["decoder_input_tokens"]
-    rows, length = tokens.shape
-    if "encoder_input_tokens" in batch:
-        start = jax.jit(lambda p: model.bind(p).init_cache(model.bind(p).encode(batch), length))
-        step = jax.jit(lambda p, t, cache, i: model.bind(p).decode_step(t, batch, cache, i))
-    else:
-        start = jax.jit(lambda p: model.bind(p).init_cache(rows, length))
-        step = jax.jit(lambda p, t, cache, i: model.bind(p).decode_step(t, cache, i))
-    cache, logits = start(params), []
-    for position in range(length):
-        row, cache = step(params, tokens[:, position], cache, jnp.array(position))
+    length = tokens.shape[1]
+    prompt = {**batch, "decoder_input_tokens": tokens[:, :1]}
+    start = jax.jit(lambda p: model.bind(p).start(prompt, length - 1))
+    step = jax.jit(lambda p, t, state: model.bind(p).decode_step(t, state))
+    row, state = start(params)
+    logits = [np.asarray(row)]
+    for position in range(1, length):
+        row, state = step(params, tokens[:, position], state)
         logits.append(np.asarray(row))
     assert step._cache_size() == 1
     return np.stack(logits, axis=1)

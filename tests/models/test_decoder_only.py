@@ -1,5 +1,6 @@
 """Properties of decoders on their own, for every kind of positions."""
 
+import dataclasses
 import functools
 
 import jax
@@ -53,7 +54,7 @@ def model_of(kind):
         feed_forward=FeedForward(20),
         **STACKS[kind],
     )
-    return Model(DecoderOnly(vocab_size=32, decoder=stack))
+    return Model(DecoderOnly(vocab_size=32, decoder=stack, prefix_lm=True))
 
 
 @functools.cache
@@ -145,17 +146,51 @@ def test_the_prefix_has_two_names():
     np.testing.assert_array_equal(logits(renamed), logits(PACKED))
 
 
+def test_a_causal_language_model_reads_inputs_as_it_reads_targets():
+    config = dataclasses.replace(model_of("rotary").config, prefix_lm=False)
+    apply = jax.jit(lambda params, batch: Model(config).bind(params)(batch))
+    unmarked = {n: x for n, x in PACKED.items() if n != "decoder_causal_attention"}
+    logits = forward("rotary")(unmarked)
+    np.testing.assert_array_equal(apply(params_of("rotary"), PACKED), logits)
+    assert np.abs(logits - forward("rotary")(PACKED)).max() > 0.1
+
+
+@every_kind
+def test_prompts_of_unequal_length_are_read_at_once(kind):
+    """Padding in front changes nothing, nor does it what comes after."""
+    tokens = np.random.default_rng(4).integers(1, 32, (2, 9), np.int32)
+    sizes, prompt = (6, 3), np.zeros((2, 6), np.int32)
+    segments = np.zeros((2, 6), np.int32)
+    for row, size in enumerate(sizes):
+        prompt[row, 6 - size :] = tokens[row, :size]
+        segments[row, 6 - size :] = 1
+    batch = {"decoder_input_tokens": prompt, "decoder_segment_ids": segments}
+    module = model_of(kind).bind(jax.tree.map(jnp.asarray, params_of(kind)))
+    logits, state = jax.jit(module.start, static_argnums=1)(batch, 3)
+    state = state.repeat(2).take(jnp.array([1, 0, 2, 3]))
+    whole = forward(kind)({"decoder_input_tokens": tokens})
+    step = jax.jit(module.decode_step)
+    for offset in range(3):
+        for row, size in enumerate(sizes):
+            np.testing.assert_allclose(logits[row], whole[row, size - 1 + offset], atol=2e-5)
+        following = [tokens[row, size + offset] for row, size in enumerate(sizes)]
+        logits, state = step(np.repeat(following, 2), state)
+        np.testing.assert_array_equal(logits[0], logits[1])
+        logits = logits[::2]
+
+
 @functools.partial(jax.jit, static_argnums=0)
 def stepwise_and_whole(model, params, tokens):
     module = model.bind(params)
 
-    def step(cache, inputs):
-        logits, cache = module.decode_step(inputs[0], cache, inputs[1])
-        return cache, logits
+    def step(state, token):
+        logits, state = module.decode_step(token, state)
+        return state, logits
 
-    empty = module.init_cache(*tokens.shape)
-    _, logits = jax.lax.scan(step, empty, (tokens.T, jnp.arange(tokens.shape[1])))
-    return logits.swapaxes(0, 1), module({"decoder_input_tokens": tokens})
+    first, state = module.start({"decoder_input_tokens": tokens[:, :1]}, tokens.shape[1] - 1)
+    _, logits = jax.lax.scan(step, state, tokens.T[1:])
+    stepwise = jnp.concatenate([first[None], logits]).swapaxes(0, 1)
+    return stepwise, module({"decoder_input_tokens": tokens})
 
 
 @every_kind

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from t2t.models.definition import Model
-from t2t.models.encoder_decoder import EncoderDecoder
 from tests.parity.harness import Case, imported, random_batch, real
 
 
@@ -25,18 +24,12 @@ def assert_steps_equal_forward(case: Case, tolerance: float = 1e-4) -> None:
 def _decoded(model: Model, params: Any, batch: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
     module = model.bind(params)
     tokens = batch["decoder_input_tokens"]
-    if isinstance(model.config, EncoderDecoder):
-        empty = module.init_cache(module.encode(batch), tokens.shape[1])
-    else:
-        empty = module.init_cache(*tokens.shape)
+    prompt = {**batch, "decoder_input_tokens": tokens[:, :1]}
+    first, state = module.start(prompt, tokens.shape[1] - 1)
 
-    def step(cache, inputs):
-        current, position = inputs
-        if isinstance(model.config, EncoderDecoder):
-            logits, cache = module.decode_step(current, batch, cache, position)
-        else:
-            logits, cache = module.decode_step(current, cache, position)
-        return cache, logits
+    def step(state, current):
+        logits, state = module.decode_step(current, state)
+        return state, logits
 
-    _, logits = jax.lax.scan(step, empty, (tokens.T, jnp.arange(tokens.shape[1])))
-    return logits.swapaxes(0, 1), module(batch)
+    _, logits = jax.lax.scan(step, state, tokens.T[1:])
+    return jnp.concatenate([first[None], logits]).swapaxes(0, 1), module(batch)

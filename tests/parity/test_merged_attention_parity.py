@@ -201,9 +201,11 @@ def test_packed():
 
 def test_decoding_by_steps():
     module = Model(CONFIG).bind(params())
-    cache = module.init_cache(module.encode(batch()), LENGTHS[1])
-    step = jax.jit(lambda tokens, cache, i: module.decode_step(tokens, batch(), cache, i))
-    for i in range(LENGTHS[1]):
-        tokens = jnp.asarray(batch()["decoder_input_tokens"][:, i])
-        logits, cache = step(tokens, cache, jnp.asarray(i))
+    tokens = batch()["decoder_input_tokens"]
+    prompt = {**batch(), "decoder_input_tokens": tokens[:, :1]}
+    logits, state = module.start(prompt, LENGTHS[1] - 1)
+    np.testing.assert_allclose(logits, expected()[0][:, 0], atol=TOLERANCE)
+    step = jax.jit(module.decode_step)
+    for i in range(1, LENGTHS[1]):
+        logits, state = step(jnp.asarray(tokens[:, i]), state)
         np.testing.assert_allclose(logits, expected()[0][:, i], atol=TOLERANCE)

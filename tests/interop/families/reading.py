@@ -57,10 +57,12 @@ def module_of(settings):
     return Model(config).bind(unflatten({path: jnp.asarray(a) for path, a in params.items()}))
 
 
-def decoded_by_steps(tokens, cache, step):
-    """Logits of `step(tokens, cache, position)` for each position, stacked on axis 1."""
-    step, logits = jax.jit(step), []
-    for i in range(tokens.shape[1]):
-        one, cache = step(tokens[:, i], cache, jnp.asarray(i))
+def decoded_by_steps(module, batch):
+    """Logits of the tokens of `batch`, read one after the other, stacked on axis 1."""
+    tokens, step = batch["decoder_input_tokens"], jax.jit(module.decode_step)
+    one, state = module.start({**batch, "decoder_input_tokens": tokens[:, :1]}, tokens.shape[1] - 1)
+    logits = [one]
+    for i in range(1, tokens.shape[1]):
+        one, state = step(tokens[:, i], state)
         logits.append(one)
     return jnp.stack(logits, axis=1)

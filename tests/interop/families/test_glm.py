@@ -152,6 +152,6 @@ def test_what_cannot_be_expressed(changes, message):
 def test_decoding_by_steps(settings):
     module = module_of(settings)
     tokens = jnp.asarray([[1, 4, 7, 3, 9], [1, 2, 2, 8, 6]], jnp.int32)
-    steps = decoded_by_steps(tokens, module.init_cache(2, 5), module.decode_step)
+    steps = decoded_by_steps(module, {"decoder_input_tokens": tokens})
     logits = module({"decoder_input_tokens": tokens})
     np.testing.assert_allclose(steps, logits, rtol=1e-4, atol=1e-4)

@@ -234,7 +234,7 @@ def test_a_missing_head_is_missing():
 def test_decoding_by_steps():
     module = module_of(TINY)
     tokens = jnp.asarray([[1, 4, 7, 3, 9], [1, 2, 2, 8, 6]], jnp.int32)
-    steps = decoded_by_steps(tokens, module.init_cache(2, 5), module.decode_step)
+    steps = decoded_by_steps(module, {"decoder_input_tokens": tokens})
     logits = module({"decoder_input_tokens": tokens})
     np.testing.assert_allclose(steps, logits, rtol=1e-4, atol=1e-4)
 

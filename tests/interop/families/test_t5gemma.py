@@ -274,11 +274,7 @@ def test_decoding_by_steps():
     tokens = jnp.asarray([[2, 4, 7, 3, 9, 5], [2, 6, 6, 8, 6, 4]], jnp.int32)
     inputs = jnp.asarray([[4, 5, 6, 7, 8, 1], [9, 3, 1, 0, 0, 0]], jnp.int32)
     batch = {"encoder_input_tokens": inputs, "decoder_input_tokens": tokens}
-    steps = decoded_by_steps(
-        tokens,
-        module.init_cache(module.encode(batch), 6),
-        lambda one, cache, i: module.decode_step(one, batch, cache, i),
-    )
+    steps = decoded_by_steps(module, batch)
     np.testing.assert_allclose(steps, module(batch), rtol=1e-4, atol=1e-4)
 
 
