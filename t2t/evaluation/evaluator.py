@@ -18,15 +18,15 @@ from t2t.data.metric_kinds import MetricKind, metric_kind
 from t2t.data.mixtures import Mixture, leaf_tasks
 from t2t.data.sources import Example
 from t2t.data.tasks import Task
-from t2t.decoding.greedy import greedy
+from t2t.decoding.decoding import Decoding
 from t2t.errors import UserError, described
 from t2t.evaluation.baselines import unigram_loss
 from t2t.evaluation.confidence import Interval, bootstrap_interval
+from t2t.evaluation.generation import Generation, generates
 from t2t.evaluation.task_metrics import Outputs, task_metrics
 from t2t.models.definition import Model, Params
-from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.training.feature_converter import default_converter
-from t2t.training.partitioning import batch_sharding, check_batch_size, replicated
+from t2t.training.partitioning import batch_sharding, check_batch_size
 from t2t.training.step import make_eval_step
 
 
@@ -39,7 +39,9 @@ class EvalPolicy:
       split: of each task; tasks without it are left out.
       num_examples: at most this many per task, evenly spread over the split; None for all.
       batch_size: rows at a time.
-      max_decode_length: most tokens to generate; None for the targets' sequence length.
+      decoding: how to generate; None for greedily.
+      max_decode_length: most tokens to generate; None for as many as `decoding` says or, without
+        it, the targets' sequence length.
     """
 
     every: int = 1000
@@ -47,12 +49,20 @@ class EvalPolicy:
     num_examples: int | None = 1000
     batch_size: int = 128
     max_decode_length: int | None = None
+    decoding: Decoding | None = None
 
     def __post_init__(self):
         for name in ("every", "num_examples", "batch_size", "max_decode_length"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"EvalPolicy.{name} must be at least 1, got {value}.")
+
+    def decoding_of(self, sequence_length: SequenceLength) -> Decoding:
+        """How to generate for tasks of these lengths."""
+        if self.decoding is None:
+            return Decoding(max_length=self.max_decode_length or sequence_length.get("targets", 1))
+        length = self.max_decode_length or self.decoding.max_length
+        return dataclasses.replace(self.decoding, max_length=length)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +87,8 @@ class TaskResult:
 class Evaluator:
     """Evaluates parameters on fixed sets of examples. Compiles once per task and kind of work.
 
-    Encoder-decoders are asked for predictions, too; the others for loss and token accuracy alone.
+    Models that generate are asked for predictions, too, where a task has metrics for them; the
+    others for loss and token accuracy alone.
 
     On several processes every one reads all examples; the devices share the computation.
     """
@@ -113,9 +124,9 @@ class Evaluator:
             for task in tasks
             if "train" in task.splits
         }
-        generates = isinstance(model.config, EncoderDecoder)
         self._kinds = {
-            name: _metric_kinds(s.task) - (set() if generates else {"predict"})
+            name: _metric_kinds(s.task)
+            - (set() if generates(model.config, s.task) else {"predict"})
             for name, s in self._sets.items()
         }
         if not self._sets:
@@ -126,11 +137,9 @@ class Evaluator:
                 "one of another with SplitDataSource."
             )
         self._score = make_eval_step(model, mesh)
-        length = policy.max_decode_length or sequence_length.get("targets", 1)
-        self._generate = jax.jit(
-            lambda params, tokens: greedy(model.bind(params), tokens, length),
-            out_shardings=replicated(mesh),
-        )
+        if any("predict" in kinds for kinds in self._kinds.values()):
+            decoding = policy.decoding_of(sequence_length)
+            self._generation = Generation(model, mesh, decoding, sequence_length)
 
     def evaluate(self, params: Params) -> dict[str, TaskResult]:
         """Returns the result of each task."""
@@ -150,7 +159,7 @@ class Evaluator:
         if self._kinds[name]:
             outputs: dict[MetricKind, Sequence[Any]] = {"score": (-loss).tolist()}
             if "predict" in self._kinds[name]:
-                decoded = self._decode(examples, params)
+                decoded = self._generation.predict(params, examples, self._policy.batch_size)
                 outputs["predict"] = self._postprocess(name, decoded)
                 predictions = tuple(
                     {"inputs": text["inputs"], "targets": text["targets"], "prediction": prediction}
@@ -173,14 +182,6 @@ class Evaluator:
             name: np.concatenate([b[name] for b in batches])[: len(examples.examples)].astype(float)
             for name in ("loss", "tokens", "correct")
         }
-
-    def _decode(self, examples: EvaluationSet, params: Params) -> list[str]:
-        vocabulary = examples.task.output_features["targets"].vocabulary
-        tokens = [
-            jax.device_get(self._generate(params, batch["encoder_input_tokens"]))
-            for batch in self._device_batches(examples)
-        ]
-        return [vocabulary.decode(row) for row in np.concatenate(tokens)[: len(examples.examples)]]
 
     def _postprocess(self, name: str, predictions: list[str]) -> list[Any]:
         task, texts = self._sets[name].task, self._texts[name]
