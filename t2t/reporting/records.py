@@ -5,12 +5,12 @@ import dataclasses
 import itertools
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from t2t.errors import UserError
+from t2t.reporting.lines import Line, read_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,32 +45,19 @@ def read_inputs(path: str, file_format: str, stack: contextlib.ExitStack) -> Rec
     Raises:
       UserError: if there is no such file; later, on a line that is not UTF-8 or no such record.
     """
-    if path == "-":
-        return Records(_parse(sys.stdin.buffer, "standard input", file_format))
-    try:
-        file = stack.enter_context(Path(path).open("rb"))  # noqa: SIM115
-    except OSError as error:
-        raise UserError(f"Cannot read '{path}': {error.strerror}.") from error
-    return Records(_parse(file, f"'{path}'", file_format))
+    return Records(_parse(read_lines(path, stack), file_format))
 
 
-def _parse(file: Iterable[bytes], name: str, file_format: str) -> Iterator[tuple[str, dict | None]]:
-    for number, raw in enumerate(file, 1):
-        try:
-            line = raw.decode().rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{name}, line {number} is not UTF-8.") from error
+def _parse(lines: Iterable[Line], file_format: str) -> Iterator[tuple[str, dict | None]]:
+    for line in lines:
         if file_format == "auto":
-            file_format = "jsonl" if line.lstrip().startswith("{") else "text"
+            file_format = "jsonl" if line.text.lstrip().startswith("{") else "text"
         if file_format == "text":
-            yield line, None
+            yield line.text, None
             continue
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"{name}, line {number} is not JSON: {error}.") from error
-        if not isinstance(record, dict) or not isinstance(record.get("inputs"), str):
-            raise UserError(f"{name}, line {number} has no string 'inputs'.")
+        record = line.record()
+        if not isinstance(record.get("inputs"), str):
+            raise UserError(f"{line.where} has no string 'inputs'.")
         yield record["inputs"], record
 
 
