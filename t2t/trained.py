@@ -25,6 +25,7 @@ from t2t.models.lora import LoRAModel, make_model
 from t2t.models.serialization import from_dict
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.loop import check_vocabularies, train
+from t2t.training.losses import Loss
 from t2t.training.partitioning import MeshShape, param_shardings
 from t2t.training.run_directory import RunDirectory
 from t2t.user_modules import import_user_module
@@ -98,6 +99,7 @@ class TrainedModel:
             dataclasses.replace(policy, **changes),
             self.arguments.get("seed", 0),
             self.arguments.get("converter"),
+            self.arguments.get("loss", Loss()),
         )
         return evaluator.evaluate(self.params)
 

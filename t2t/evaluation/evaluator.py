@@ -24,10 +24,12 @@ from t2t.evaluation.baselines import unigram_loss
 from t2t.evaluation.confidence import Interval, bootstrap_interval
 from t2t.evaluation.generation import Generation, generates
 from t2t.evaluation.task_metrics import Outputs, task_metrics
+from t2t.evaluation.term_metrics import term_metrics
 from t2t.models.definition import Model, Params
-from t2t.training.feature_converter import default_converter
+from t2t.training.losses import Loss
 from t2t.training.partitioning import batch_sharding, check_batch_size
 from t2t.training.step import make_eval_step
+from t2t.training.training_loss import TrainingLoss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +73,8 @@ class TaskResult:
 
     Attributes:
       num_examples: rows evaluated.
-      metrics: "loss" (nats per target token), "token_accuracy", and the task's own metrics.
+      metrics: "loss" (nats per target token) and "token_accuracy" of the loss's main term,
+        "<term>_loss" and "<term>_accuracy" of others, and the task's own metrics.
       baselines: "unigram_loss", and the task's own metrics for its trivial rule, if it has one.
       predictions: {"inputs", "targets", "prediction"} per example; empty if not decoded.
       intervals: 95% confidence intervals of those metrics that are means over examples.
@@ -102,15 +105,17 @@ class Evaluator:
         policy: EvalPolicy,
         seed: int = 0,
         converter: FeatureConverter | None = None,
+        loss: TrainingLoss = Loss(),  # noqa: B008 (frozen)
     ):
         """Raises UserError if no task has the split, or the mesh does not divide the batch size.
 
         Also if a task has metrics of (targets, predictions, aux_values): there are none to give.
         """
         check_batch_size(policy.batch_size, mesh)
+        loss.check(model.config, task_or_mixture)
         self._model, self._mesh, self._policy, self._seed = model, mesh, policy, seed
         tasks = leaf_tasks(task_or_mixture)
-        converter = converter or default_converter(model.config, task_or_mixture, pack=False)
+        converter = converter or loss.converter(model.config, task_or_mixture, pack=False)
         unpacked = dataclasses.replace(converter, pack=False)
         self._sets = {
             task.name: _set(
@@ -136,7 +141,8 @@ class Evaluator:
                 + ". Name one of those (EvalPolicy.split in gin, --split of `t2t eval`), or make "
                 "one of another with SplitDataSource."
             )
-        self._score = make_eval_step(model, mesh)
+        self._score = make_eval_step(model, mesh, loss)
+        self._predicts_tokens = loss.predicts_tokens
         if any("predict" in kinds for kinds in self._kinds.values()):
             decoding = policy.decoding_of(sequence_length)
             self._generation = Generation(model, mesh, decoding, sequence_length)
@@ -148,16 +154,10 @@ class Evaluator:
     def _evaluate_task(self, name: str, params: Params) -> TaskResult:
         examples = self._sets[name]
         sums = self._score_rows(examples, params)
-        loss, tokens = sums["loss"], sums["tokens"]
-        token_means = {"loss": loss, "token_accuracy": sums["correct"]}
-        metrics = {n: float(v.sum() / tokens.sum()) for n, v in token_means.items()}
-        intervals = {
-            n: bootstrap_interval(v / np.maximum(tokens, 1), self._seed, weights=tokens)
-            for n, v in token_means.items()
-        }
+        metrics, intervals = term_metrics(sums, self._seed)
         predictions: tuple[Mapping[str, Any], ...] = ()
         if self._kinds[name]:
-            outputs: dict[MetricKind, Sequence[Any]] = {"score": (-loss).tolist()}
+            outputs: dict[MetricKind, Sequence[Any]] = {"score": (-sums["loss"]).tolist()}
             if "predict" in self._kinds[name]:
                 decoded = self._generation.predict(params, examples, self._policy.batch_size)
                 outputs["predict"] = self._postprocess(name, decoded)
@@ -168,10 +168,10 @@ class Evaluator:
             own, values = task_metrics(examples.task, self._targets[name], outputs)
             metrics |= own
             intervals |= {n: bootstrap_interval(v, self._seed) for n, v in values.items()}
-        return TaskResult(len(tokens), metrics, self._baselines[name], predictions, intervals)
+        return TaskResult(len(sums["loss"]), metrics, self._baselines[name], predictions, intervals)
 
     def _score_rows(self, examples: EvaluationSet, params: Params) -> dict[str, np.ndarray]:
-        """Float64 `[examples]`: "loss", "tokens" and "correct", sums over each one's targets."""
+        """Float64 `[examples]`: what `make_eval_step` sums over each one's targets."""
         if not examples.examples:
             raise UserError(
                 f"Task '{examples.task.name}': of the split '{examples.split}', preprocessing left "
@@ -180,7 +180,7 @@ class Evaluator:
         batches = [jax.device_get(self._score(params, b)) for b in self._device_batches(examples)]
         return {
             name: np.concatenate([b[name] for b in batches])[: len(examples.examples)].astype(float)
-            for name in ("loss", "tokens", "correct")
+            for name in batches[0]
         }
 
     def _postprocess(self, name: str, predictions: list[str]) -> list[Any]:
@@ -222,7 +222,7 @@ class Evaluator:
         vocab_size = self._model.config.vocab_size
         for name, examples in self._sets.items():
             found[name] = {}
-            if name in self._train_sets:
+            if self._predicts_tokens and name in self._train_sets:
                 train = self._train_sets[name]
                 found[name]["unigram_loss"] = unigram_loss(train, examples, vocab_size)
             if examples.task.baseline_fn and "predict" in self._kinds[name]:

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from t2t.training.losses import Loss
 from t2t.training.partitioning import BATCH_AXES
+from t2t.training.token_loss import TokenLoss
 
 Head = Any
 """Pytree of floating-point arrays: the parameters that turn hidden states into logits."""
@@ -34,7 +34,7 @@ class TokenScores(NamedTuple):
 
 def summed_cross_entropy(
     project: Project,
-    loss: Loss,
+    loss: TokenLoss,
     head: Head,
     hidden: jax.Array,
     targets: jax.Array,
@@ -63,7 +63,7 @@ def summed_cross_entropy(
     return _in_chunks(project, loss, chunk, mesh, head, hidden, targets, weights)
 
 
-def _chunk_length(loss: Loss, shape: tuple[int, ...], vocab: int, mesh: Mesh | None) -> int:
+def _chunk_length(loss: TokenLoss, shape: tuple[int, ...], vocab: int, mesh: Mesh | None) -> int:
     """Positions to project at a time, such that chunks are of about equal length."""
     batch, length = shape
     bytes_per_position = 4 * batch * vocab / (mesh.size if mesh else 1)
@@ -72,12 +72,12 @@ def _chunk_length(loss: Loss, shape: tuple[int, ...], vocab: int, mesh: Mesh | N
 
 
 def _score(
-    project: Project, loss: Loss, head: Head, hidden: jax.Array, targets: jax.Array
+    project: Project, loss: TokenLoss, head: Head, hidden: jax.Array, targets: jax.Array
 ) -> tuple[jax.Array, TokenScores]:
     """The loss per token, and scores."""
     logits = project(head, hidden)
     correct = (jnp.argmax(logits, -1) == targets).astype(jnp.float32)
-    cross_entropy = Loss()(logits, targets)
+    cross_entropy = TokenLoss()(logits, targets)
     optimised = cross_entropy if loss.is_plain else loss(logits, targets)
     return optimised, TokenScores(cross_entropy, correct)
 

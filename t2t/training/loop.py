@@ -31,7 +31,6 @@ from t2t.reporting.dry_run import dry_run_report
 from t2t.reporting.parameters import parameter_table
 from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
-from t2t.training.feature_converter import default_converter
 from t2t.training.initialization import Initialization
 from t2t.training.interruption import Interruption, Stopped
 from t2t.training.logging import MetricsLog, NoLog
@@ -43,6 +42,7 @@ from t2t.training.start import Origin, abstract_sharded_state, initialization_fr
 from t2t.training.step import make_train_step
 from t2t.training.throughput import StepLog
 from t2t.training.trainable import Trainable
+from t2t.training.training_loss import TrainingLoss
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def train(
     optimizer: Optimizer,
     batch_size: int,
     total_steps: int,
-    loss: Loss = Loss(),  # noqa: B008 (frozen)
+    loss: TrainingLoss = Loss(),  # noqa: B008 (frozen)
     pack: bool = True,
     converter: FeatureConverter | None = None,
     data_workers: int = 0,
@@ -82,7 +82,7 @@ def train(
       optimizer: of `t2t.training.optimizers`.
       batch_size: rows per step, over all devices and microbatches.
       total_steps: updates in all.
-      loss: label smoothing and z-loss.
+      loss: what is minimised; tokens through the LM head, unless another is given.
       pack: several examples per row.
       converter: what to make of examples, instead of what the architecture suggests.
       data_workers: processes per host that build batches; 0 for a thread.
@@ -111,17 +111,13 @@ def train(
     for name, value in {"total_steps": total_steps, "log_every": log_every}.items():
         if value < 1:
             raise UserError(f"train.{name} must be at least 1, got {value}.")
-    if model.head is None:
-        raise UserError(
-            "Training predicts tokens, but EncoderOnly.heads has no LMHead; other heads compute "
-            "what imported models have learnt."
-        )
+    task_or_mixture = get_mixture_or_task(mixture)
+    loss.check(model, task_or_mixture)
     definition = make_model(model, lora)
     if trainable is None:
         trainable = Trainable() if lora is None else Trainable((ADAPTERS,))
     trainable.select(definition.abstract_params)  # refuses patterns that match nothing
     optimizer = optimizer._replace(trainable=trainable)
-    task_or_mixture = get_mixture_or_task(mixture)
     vocabularies = check_vocabularies(task_or_mixture.output_features, model)
     device_mesh = mesh.mesh()
     if microbatches < 1 or batch_size % microbatches:
@@ -135,7 +131,7 @@ def train(
         sequence_length,
         batch_size,
         seed=seed,
-        converter=converter or default_converter(model, task_or_mixture, pack),
+        converter=converter or loss.converter(model, task_or_mixture, pack),
         host_index=jax.process_index(),
         host_count=jax.process_count(),
     )
@@ -143,7 +139,14 @@ def train(
     if data_workers:
         check_workers(pipeline, data_workers)
     evaluator = Evaluator(
-        definition, device_mesh, task_or_mixture, sequence_length, evaluation, seed, converter
+        definition,
+        device_mesh,
+        task_or_mixture,
+        sequence_length,
+        evaluation,
+        seed,
+        converter,
+        loss,
     )
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
     origin = Origin.of(definition, optimizer, fingerprint)

@@ -1,61 +1,71 @@
-"""Cross-entropy per token."""
+"""The loss of language models, also masked ones, and of text-to-text models."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
+from t2t.data.converters import FeatureConverter
+from t2t.data.mixtures import Mixture
+from t2t.data.tasks import Task
 from t2t.errors import UserError
+from t2t.models.definition import Model, ModelConfig, Params
+from t2t.training.cross_entropy import summed_cross_entropy
+from t2t.training.feature_converter import default_converter
+from t2t.training.token_loss import TokenLoss
+from t2t.training.training_loss import Term, TrainingLoss
 
 
 @dataclasses.dataclass(frozen=True)
-class Loss:
-    """What training minimises.
+class Loss(TokenLoss, TrainingLoss):
+    """Tokens are predicted through the model's LMHead; see `TokenLoss` for the settings."""
 
-    Attributes:
-      label_smoothing: probability mass spread over the wrong tokens.
-      z_loss: coefficient of log(Z) ** 2, which keeps logits from drifting; T5 1.1 uses 1e-4.
-      max_logits_bytes: float32 logits of one device that may exist at once; where a batch has more,
-        they are computed in chunks (`t2t.training.cross_entropy`), with the same result.
-    """
-
-    label_smoothing: float = 0.0
-    z_loss: float = 0.0
-    max_logits_bytes: int = 2**29
-
-    def __post_init__(self):
-        if not 0 <= self.label_smoothing < 1 or self.z_loss < 0:
+    def check(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> None:
+        """As in `TrainingLoss`."""
+        if model.head is None:
             raise UserError(
-                f"Loss needs 0 <= label_smoothing < 1 and z_loss >= 0, got "
-                f"{self.label_smoothing} and {self.z_loss}."
+                "train.loss = @Loss() predicts tokens, but EncoderOnly.heads has no LMHead. Add "
+                "one for pretraining, EncoderOnly.heads = (@LMHead(), ...); other heads have "
+                "losses of their own."
             )
-        if self.max_logits_bytes < 1:
-            raise UserError(f"Loss needs max_logits_bytes >= 1, got {self.max_logits_bytes}.")
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether this is cross-entropy and nothing else."""
-        return self.label_smoothing == 0 and self.z_loss == 0
+    def converter(
+        self, model: ModelConfig, task_or_mixture: Task | Mixture, pack: bool
+    ) -> FeatureConverter:
+        """As in `TrainingLoss`."""
+        return default_converter(model, task_or_mixture, pack)
 
-    def __call__(self, logits: jax.Array, targets: jax.Array) -> jax.Array:
-        """Loss per token.
+    def weights(self, config: ModelConfig, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        """As in `TrainingLoss`."""
+        return {"loss": batch[f"{config.loss_side}_loss_weights"].astype(jnp.float32)}
 
-        Args:
-          logits: float32 `[batch, length, vocab]`.
-          targets: int `[batch, length]`.
+    def terms(
+        self,
+        model: Model,
+        params: Params,
+        batch: Mapping[str, jax.Array],
+        key: jax.Array | None,
+        mesh: Mesh | None,
+    ) -> dict[str, Term]:
+        """As in `TrainingLoss`."""
+        hidden = model.bind(params).hidden(batch, key)
+        return {"loss": self.term(model, params, hidden, batch, mesh)}
 
-        Returns:
-          float32 `[batch, length]`, in nats. With label smoothing, shifted so that a perfect
-          prediction of the smoothed distribution scores 0, as in T5X.
-        """
-        log_z = jax.nn.logsumexp(logits, axis=-1)
-        picked = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-        loss = log_z - picked
-        if self.label_smoothing:
-            vocab = logits.shape[-1]
-            low = self.label_smoothing / (vocab - 1)
-            high = 1.0 - self.label_smoothing
-            every = vocab * log_z - jnp.sum(logits, axis=-1)
-            entropy = -(high * jnp.log(high) + (vocab - 1) * low * jnp.log(low + 1e-20))
-            loss = (high - low) * loss + low * every - entropy
-        return loss + self.z_loss * jnp.square(log_z)
+    def term(
+        self,
+        model: Model,
+        params: Params,
+        hidden: jax.Array,
+        batch: Mapping[str, jax.Array],
+        mesh: Mesh | None,
+    ) -> Term:
+        """The term of target tokens, from what the layers gave: `[rows, length, d_model]`."""
+        targets = batch[f"{model.config.loss_side}_target_tokens"]
+        weights = self.weights(model.config, batch)["loss"]
+        head = {name: params[name] for name in model.head_names}
+        total, scores = summed_cross_entropy(
+            model.project, self, head, hidden, targets, weights, mesh
+        )
+        return Term(total, scores, weights)

@@ -1,7 +1,7 @@
 """One update: loss, gradient, optimiser; and the same loss without the update."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,61 +10,68 @@ import optax
 from jax.sharding import Mesh
 
 from t2t.models.definition import Model, Params
-from t2t.training.cross_entropy import TokenScores, summed_cross_entropy
 from t2t.training.losses import Loss
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import batch_sharding, replicated
 from t2t.training.state import TrainState, state_shardings
+from t2t.training.training_loss import TrainingLoss
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 
 
-def summed_loss(
+def _objective(
     model: Model,
-    loss: Loss,
+    loss: TrainingLoss,
     num_tasks: int,
     mesh: Mesh | None,
     params: Params,
     batch: Batch,
     key: jax.Array | None,
+    scales: Mapping[str, jax.Array | float],
 ) -> tuple[jax.Array, Metrics]:
-    """The loss summed over real target tokens, and sums for the log.
+    """The sum of all terms times `scales`, and sums for the log.
 
-    Metrics are float32: scalars `correct`, and `[num_tasks]` vectors `loss` and `tokens`, counted
-    by `decoder_task_ids` (`encoder_…` for encoders; all 0 if the batch has none). Cross-entropy is
-    reported without smoothing and z-loss, so that runs with different ones compare.
+    Metrics are float32. Of the main term: the scalar `correct`, and `[num_tasks]` vectors `loss`
+    and `tokens`, counted by `decoder_task_ids` (`encoder_…` for encoders; all 0 if the batch has
+    none). Of each other term scalars: `<term>/weight`, `<term>/loss`, `<term>/accuracy` ...
+    Cross-entropy is reported without smoothing and z-loss, so that runs with different ones
+    compare.
     """
-    total, scores, targets, weights = _scored(model, loss, mesh, params, batch, key)
-    task_ids = batch.get(f"{model.config.loss_side}_task_ids", jnp.zeros_like(targets))
+    terms = loss.terms(model, params, batch, key, mesh)
+    total = sum(scales[name] * term.total for name, term in terms.items())
+    main, *others = terms
+    scores, weights = terms[main].scores, terms[main].weights
+    task_ids = batch.get(f"{model.config.loss_side}_task_ids", jnp.zeros(weights.shape, jnp.int32))
 
     def by_task(values):
-        return jax.ops.segment_sum((values * weights).ravel(), task_ids.ravel(), num_tasks)
+        of_items = task_ids[:, : weights.shape[1]]
+        return jax.ops.segment_sum((values * weights).ravel(), of_items.ravel(), num_tasks)
 
     metrics = {
         "loss": by_task(scores.cross_entropy),
         "tokens": by_task(jnp.ones_like(weights)),
         "correct": jnp.sum(scores.correct * weights),
     }
+    for name in others:
+        sums = {what: jnp.sum(x) for what, x in terms[name].weighted().items()}
+        metrics |= {f"{name}/{what}": x for what, x in sums.items()}
     return total, metrics
 
 
-def _scored(
-    model: Model,
-    loss: Loss,
-    mesh: Mesh | None,
-    params: Params,
-    batch: Batch,
-    key: jax.Array | None,
-) -> tuple[jax.Array, TokenScores, jax.Array, jax.Array]:
-    """The summed loss, scores per token, and the targets and float32 weights they belong to."""
-    side = model.config.loss_side
-    targets = batch[f"{side}_target_tokens"]
-    weights = batch[f"{side}_loss_weights"].astype(jnp.float32)
-    head = {name: params[name] for name in model.head_names}
-    hidden = model.bind(params).hidden(batch, key)
-    total, scores = summed_cross_entropy(model.project, loss, head, hidden, targets, weights, mesh)
-    return total, scores, targets, weights
+def _scales(
+    model: Model, loss: TrainingLoss, batch: Batch
+) -> tuple[jax.Array, dict[str, jax.Array | float]]:
+    """Total weight of the main term, and what each term is multiplied by before it is divided."""
+    sums = {
+        name: jnp.maximum(jnp.sum(weights), 1.0)
+        for name, weights in loss.weights(model.config, batch).items()
+    }
+    main, *others = sums
+    scales = {name: sums[main] / sums[name] for name in others}
+    return sums[main], {
+        name: loss.coefficients.get(name, 1.0) * scales.get(name, 1.0) for name in sums
+    }
 
 
 def make_train_step(
@@ -72,33 +79,34 @@ def make_train_step(
     optimizer: Optimizer,
     mesh: Mesh,
     *,
-    loss: Loss | None = None,
+    loss: TrainingLoss = Loss(),  # noqa: B008 (frozen)
     num_tasks: int = 1,
     microbatches: int = 1,
     seed: int = 0,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns the jitted `step(state, batch) -> (state, metrics)`; the state passed in is donated.
 
-    The gradient is that of the loss per real target token of the global batch, whatever the number
-    of `microbatches` it is accumulated over. Dropout depends on (seed, step) alone.
+    The gradient is that of means over the global batch, such as the loss per real target token,
+    whatever the number of `microbatches` it is accumulated over. Dropout, and what the loss draws,
+    depend on (seed, step) alone.
     """
     selection = optimizer.trainable.select(model.abstract_params)
 
-    def loss_of(trained: Params, rest: Params, batch: Batch, key: jax.Array | None):
+    def loss_of(trained: Params, rest: Params, scales, batch: Batch, key: jax.Array | None):
         params = selection.merge(trained, rest)
-        return summed_loss(model, loss or Loss(), num_tasks, mesh, params, batch, key)
+        return _objective(model, loss, num_tasks, mesh, params, batch, key, scales)
 
     gradient = jax.value_and_grad(loss_of, has_aux=True)
-    use_dropout = bool(model.config.dropout)
-    dropout_key = jax.random.key(seed)
+    is_random = bool(model.config.dropout) or loss.draws
+    seed_key = jax.random.key(seed)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        key = jax.random.fold_in(dropout_key, state.step) if use_dropout else None
+        key = jax.random.fold_in(seed_key, state.step) if is_random else None
         trained, rest = selection.split(state.params)
-        summed = functools.partial(gradient, trained, rest)
+        weight, scales = _scales(model, loss, batch)
+        summed = functools.partial(gradient, trained, rest, scales)
         grads, metrics = _accumulate(summed, batch, key, microbatches)
-        tokens = jnp.maximum(jnp.sum(metrics["tokens"]), 1.0)
-        grads = jax.tree.map(lambda g: g / tokens, grads)
+        grads = jax.tree.map(lambda g: g / weight, grads)
         updates, opt_state = optimizer.transformation.update(grads, state.opt_state, trained)
         params = selection.merge(optax.apply_updates(trained, updates), rest)
         metrics |= {
@@ -140,18 +148,26 @@ def _accumulate(
     return jax.lax.scan(body, zeros, (parts, keys))[0]
 
 
-def make_eval_step(model: Model, mesh: Mesh) -> Callable[[Params, Batch], Metrics]:
+def make_eval_step(
+    model: Model,
+    mesh: Mesh,
+    loss: TrainingLoss = Loss(),  # noqa: B008
+) -> Callable[[Params, Batch], Metrics]:
     """Returns the jitted `step(params, batch) -> {"loss", "tokens", "correct"}`.
 
-    All are float32 `[batch]`, sums over the real target tokens of each row.
+    All are float32 `[batch]`, sums over the items of each row: of the main term, and of other terms
+    `<term>/weight`, `<term>/loss`, `<term>/accuracy` ...
     """
 
     def step(params: Params, batch: Batch) -> Metrics:
-        _, scores, _, weights = _scored(model, Loss(), mesh, params, batch, None)
-        return {
-            "loss": jnp.sum(scores.cross_entropy * weights, -1),
-            "tokens": jnp.sum(weights, -1),
-            "correct": jnp.sum(scores.correct * weights, -1),
+        terms = loss.terms(model, params, batch, None, mesh)
+        sums = {
+            f"{name}/{what}": jnp.sum(x, -1)
+            for name, term in terms.items()
+            for what, x in term.weighted().items()
         }
+        main = next(iter(terms))
+        names = {"loss": "loss", "tokens": "weight", "correct": "accuracy"}
+        return {new: sums.pop(f"{main}/{old}") for new, old in names.items()} | sums
 
     return jax.jit(step, out_shardings=replicated(mesh))

@@ -66,8 +66,21 @@ class StepLog:
             "train/steps_per_second": len(fetched) / seconds,
             **{f"train/{k}": fetched[-1][k] for k in ("grad_norm", "update_norm", "param_norm")},
         }
+        values |= {f"train/{name}": value for name, value in _other_terms(fetched).items()}
         for task, task_loss, task_tokens in zip(self._task_names, loss, tokens, strict=True):
             values[f"train/{task}/target_tokens"] = task_tokens
             if task_tokens:
                 values[f"train/{task}/loss"] = task_loss / task_tokens
         return {name: float(value) for name, value in values.items()}
+
+
+def _other_terms(fetched: Sequence[Metrics]) -> dict[str, float]:
+    """Means "<term>/loss" ... over the steps, of terms beside the main one that had any items."""
+    sums = {name: sum(m[name] for m in fetched) for name in fetched[0] if "/" in name}
+    means = {}
+    for name, value in sums.items():
+        term, what = name.split("/")
+        weight = sums[f"{term}/weight"]
+        if what != "weight" and weight:
+            means[name] = value / weight
+    return means
