@@ -12,7 +12,7 @@ import re
 import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gin
 from t2t.errors import UserError, did_you_mean
@@ -64,6 +64,21 @@ CONVERTERS = tuple(
         "BlankInfillingFeatureConverter",
     )
 )
+DECODING = (
+    "t2t.decoding.decoding:Decoding",
+    "t2t.decoding.greedy:Greedy",
+    "t2t.decoding.sampling:Sampling",
+    "t2t.decoding.beam:Beam",
+    *(f"t2t.decoding.length_penalties:{name}" for name in ("BrevityPenalty", "LengthPower")),
+    *(f"t2t.decoding.processors.allowed:{name}" for name in ("AllowedTokens", "BlockedTokens")),
+    "t2t.decoding.processors.lengths:MinLength",
+    "t2t.decoding.processors.ngrams:NoRepeatNGrams",
+    "t2t.decoding.processors.repetition:RepetitionPenalty",
+    *(
+        f"t2t.decoding.processors.warping:{name}"
+        for name in ("Temperature", "TopK", "TopP", "MinP")
+    ),
+)
 RUN = (
     "t2t.training.initialization:Initialization",
     "t2t.training.initialization:ParameterSource",
@@ -72,7 +87,7 @@ RUN = (
     "t2t.evaluation.evaluator:EvalPolicy",
     "t2t.training.loop:train",
 )
-ALL = (*MODEL, *OPTIMISATION, *RUN)
+ALL = (*MODEL, *OPTIMISATION, *DECODING, *RUN)
 """What gin can configure, as "module:name"; groups, since the later ones import more packages."""
 
 # What gin raises for a mistake in a file.
@@ -87,6 +102,7 @@ _GIN_ERRORS = (
 )
 _NOT_BINDABLE = ["config_text", "dry_run", "fall_back"]
 _registered: dict[str, Callable] = {}
+T = TypeVar("T")
 
 
 def load(
@@ -141,14 +157,12 @@ def arguments_of(function: Callable) -> dict[str, Any]:
     Raises:
       UserError: see the module; also if a required argument is bound by nothing.
     """
-    try:
-        arguments = _registered[function.__name__]()
-    except UserError as error:  # gin has added a trail of calls
-        raise UserError(str(error).split("\n  In call")[0]) from error
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise UserError(_explain(error)) from error
-    _check_all_used()
-    return arguments
+    return _called(function)
+
+
+def made(cls: type[T]) -> T:
+    """What the configuration makes of a registered class; see `arguments_of` for the errors."""
+    return _called(cls)
 
 
 def operative_config() -> str:
@@ -159,6 +173,17 @@ def operative_config() -> str:
 def has_macro(name: str) -> bool:
     """Whether the configuration sets macro `name`."""
     return name in _macros()
+
+
+def _called(function: Callable) -> Any:
+    try:
+        result = _registered[function.__name__]()
+    except UserError as error:  # gin has added a trail of calls
+        raise UserError(str(error).split("\n  In call")[0]) from error
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UserError(_explain(error)) from error
+    _check_all_used()
+    return result
 
 
 def _register(configurable: str) -> None:
