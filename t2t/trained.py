@@ -13,13 +13,19 @@ import jax
 
 from t2t import config
 from t2t.data.features import Feature
-from t2t.data.mixtures import Mixture
+from t2t.data.mixtures import Mixture, leaf_tasks
+from t2t.data.objectives.glm import GlmObjective
 from t2t.data.registry import get_mixture_or_task
 from t2t.data.tasks import Task
 from t2t.data.vocabularies import Vocabulary
+from t2t.decoding.blank_filling import BlankReader
+from t2t.decoding.decoding import Decoding
+from t2t.decoding.predictor import Predictor
+from t2t.decoding.reading import InputLimit, Reader, TextReader
 from t2t.errors import UserError
 from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
 from t2t.interop.tokenizer_files import vocabulary_of
+from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
 from t2t.models.lora import LoRAModel, make_model
 from t2t.models.serialization import from_dict
@@ -71,6 +77,40 @@ class TrainedModel:
                 "vocabulary: --mixture=..."
             )
         return {name: Feature(vocabulary) for name in ("inputs", "targets")}
+
+    def reader(
+        self,
+        max_length: int,
+        limit: InputLimit = InputLimit(),  # noqa: B008 (frozen)
+    ) -> Reader:
+        """What turns records into prompts, and what is generated into texts.
+
+        Args:
+          max_length: tokens that are generated, at most.
+          limit: of inputs.
+
+        Raises:
+          UserError: if the model does not generate, or not so many tokens.
+        """
+        config, features = self.model.config, self.features
+        tasks = leaf_tasks(self.task_or_mixture) if self.task_or_mixture else ()
+        objectives = [t.objective for t in tasks if isinstance(t.objective, GlmObjective)]
+        if objectives and isinstance(config, DecoderOnly):
+            return BlankReader(config, features, objectives, max_length, limit)
+        if self.task_or_mixture is None and isinstance(config, DecoderOnly):
+            features = {"targets": features["targets"]}  # it goes on from a text
+        return TextReader(config, features, max_length, limit)
+
+    def predictor(
+        self,
+        decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
+        *,
+        batch_size: int = 64,
+        limit: InputLimit = InputLimit(),  # noqa: B008 (frozen)
+    ) -> Predictor:
+        """Generates: `load_trained("runs/x").predictor(Decoding(Beam(4))).predict(texts)`."""
+        reader = self.reader(decoding.max_length, limit)
+        return Predictor(self.model, self.params, reader, decoding, batch_size=batch_size)
 
     def evaluate(
         self,

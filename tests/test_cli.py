@@ -157,7 +157,7 @@ def readme_task():
         (["infer", "--model_dir", "runs/quickstart", "--max_decode_length=0"], "at least 1"),
         (["inspect", "speling"], "Did you mean 'spelling'"),
         (["inspect", "spelling", "--split=tran"], "Did you mean 'train'"),
-        (["eval", "--model_dir", "x", "--gin.train.seed=3"], "only `t2t train` takes gin"),
+        (["eval", "--model_dir", "x", "--gin.train.seed=3"], "take gin bindings"),
     ],
 )
 def test_user_mistakes_are_one_paragraph_and_status_1(in_folder, words, message, capsys):

@@ -60,6 +60,15 @@ def add_fall_back(command: argparse.ArgumentParser) -> None:
         "if the newest checkpoint is damaged, use the one before")  # fmt: skip
 
 
+def add_gin(command: argparse.ArgumentParser) -> None:
+    """--gin_file and --gin_search_paths."""
+    command.add_argument("--gin_file", action="append", default=[], metavar="FILE", help=
+        "gin file, looked for here, in --gin_search_paths and in the gin/ of t2t; repeatable, "
+        "later files win")  # fmt: skip
+    command.add_argument("--gin_search_paths", default="", metavar="DIRS", help=
+        "folders with gin files, separated by commas")  # fmt: skip
+
+
 def add_imports(command: argparse.ArgumentParser) -> None:
     """--import."""
     command.add_argument("--import", dest="imports", action="append", default=[], metavar="MODULE",
@@ -112,7 +121,7 @@ def load(args: argparse.Namespace) -> Any:
 def refuse(bindings: list[str]) -> None:
     """Raises UserError if there are gin bindings, for commands that take none."""
     if bindings:
-        raise UserError(f"--gin.{bindings[0]}: only `t2t train` takes gin bindings.")
+        raise UserError(f"--gin.{bindings[0]}: only `t2t train` and `t2t infer` take gin bindings.")
 
 
 def prepare_jax() -> None:

@@ -9,6 +9,7 @@ from t2t.commands.parser import (
     add_caches,
     add_command,
     add_fall_back,
+    add_gin,
     add_imports,
     prepare_jax,
     use_caches,
@@ -18,11 +19,7 @@ from t2t.commands.parser import (
 def add_to(commands: Any) -> None:
     """Adds the command to the parser."""
     command = add_command(commands, "train", run, "Train as gin files say; resume if interrupted.")
-    command.add_argument("--gin_file", action="append", default=[], metavar="FILE", help=
-        "gin file, looked for here, in --gin_search_paths and in the gin/ of t2t; repeatable, "
-        "later files win")  # fmt: skip
-    command.add_argument("--gin_search_paths", default="", metavar="DIRS", help=
-        "folders with gin files, separated by commas")  # fmt: skip
+    add_gin(command)
     command.add_argument("--model_dir", metavar="DIR", help=
         "folder of the run; short for --gin.MODEL_DIR=\"'DIR'\"")  # fmt: skip
     command.epilog = (
@@ -43,7 +40,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     use_caches(args)
     prepare_jax()
     from t2t import config
-    from t2t.models.encoder_decoder import EncoderDecoder
+    from t2t.models.encoder_only import EncoderOnly
     from t2t.reporting.summary import print_next_commands, print_predictions, print_results
     from t2t.training.interruption import Stopped
     from t2t.training.loop import train
@@ -79,6 +76,6 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         results,
         args.gin_file,
         f"--gin.{steps}={2 * arguments['total_steps']}",
-        generates=isinstance(arguments["model"], EncoderDecoder),
+        generates=not isinstance(arguments["model"], EncoderOnly),
     )
     return 0

@@ -64,8 +64,8 @@ class BlankReader(Reader):
             the objectives differ in what is around a blank.
         """
         check_generates(model)
-        self._vocabulary, self._limit = features["inputs"].vocabulary, limit
-        ids = [objective.special_ids(self._vocabulary) for objective in objectives]
+        self.vocabulary, self._limit = features["inputs"].vocabulary, limit
+        ids = [objective.special_ids(self.vocabulary) for objective in objectives]
         if len({(start, end) for _, start, end in ids}) > 1:
             raise UserError(
                 "The objectives have different start_id and end_id; blanks are filled only where "
@@ -76,7 +76,7 @@ class BlankReader(Reader):
         self._written = {"[MASK]": ids[0][0]}
         for objective, (mask, *_) in zip(objectives, ids, strict=True):
             self._written[_ALIASES.get(type(objective), "[MASK]")] = mask
-            if name := self._vocabulary.sentinel_name(mask):
+            if name := self.vocabulary.sentinel_name(mask):
                 self._written[name] = mask
         self._at_the_end = self._written.get("[gMASK]", ids[0][0])
         positions = model.decoder.positions  # type: ignore[union-attr]
@@ -107,7 +107,7 @@ class BlankReader(Reader):
         encoded = [
             np.array([self._written[part]], np.int32)
             if part in self._written
-            else self._vocabulary.encode_array(part)
+            else self.vocabulary.encode_array(part)
             for part in parts
         ]
         tokens = np.concatenate(encoded)
@@ -143,5 +143,5 @@ class BlankReader(Reader):
         whole = [pieces[0]]
         for fill, piece in zip(filled.fills, pieces[1:], strict=True):
             whole += [fill, piece[1:]]  # without the mask
-        fills = [self._vocabulary.decode(fill) for fill in filled.fills]
-        return Output(self._vocabulary.decode(np.concatenate(whole)), {"fills": fills})
+        fills = [self.vocabulary.decode(fill) for fill in filled.fills]
+        return Output(self.vocabulary.decode(np.concatenate(whole)), {"fills": fills})

@@ -1,6 +1,5 @@
 """`generate`, compiled once for each shape that its batches have."""
 
-import dataclasses
 import time
 from typing import Any
 
@@ -9,36 +8,9 @@ import numpy as np
 
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
+from t2t.decoding.prediction import Throughput
 from t2t.decoding.strategy import Generated
 from t2t.models.definition import Model, Params
-
-
-@dataclasses.dataclass
-class Throughput:
-    """What was generated, and how long it took.
-
-    Attributes:
-      records: that have their predictions.
-      tokens: generated, ends of sequence included; of all predictions of a record.
-      seconds: for that, without waiting for records and without compilation.
-      compile_seconds: for compilation.
-      compilations: how many.
-    """
-
-    records: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    compile_seconds: float = 0.0
-    compilations: int = 0
-
-    def describe(self) -> str:
-        """One line for people."""
-        seconds = max(self.seconds, 1e-9)
-        return (
-            f"{self.records:,} records in {self.seconds:.1f} s: {self.records / seconds:,.1f} "
-            f"records/s, {self.tokens / seconds:,.0f} generated tokens/s; before that, "
-            f"{self.compilations} compilations in {self.compile_seconds:.1f} s"
-        )
 
 
 class CompiledGenerate:

@@ -23,8 +23,38 @@ class Prediction:
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass
+class Throughput:
+    """What was generated, and how long it took.
+
+    Attributes:
+      records: that have their predictions.
+      tokens: generated, ends of sequence included; of all predictions of a record.
+      seconds: for that, without waiting for records and without compilation.
+      compile_seconds: for compilation.
+      compilations: how many.
+    """
+
+    records: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+    compilations: int = 0
+
+    def describe(self) -> str:
+        """One line for people."""
+        seconds = max(self.seconds, 1e-9)
+        return (
+            f"{self.records:,} records in {self.seconds:.1f} s: {self.records / seconds:,.1f} "
+            f"records/s, {self.tokens / seconds:,.0f} generated tokens/s; before that, "
+            f"{self.compilations} compilations in {self.compile_seconds:.1f} s"
+        )
+
+
 class Predicts(Protocol):
     """Whatever turns records into predictions: a text, a filled blank, a class."""
+
+    throughput: Throughput
 
     def predict(self, records: Iterable[Record | str]) -> Iterator[Sequence[Prediction]]:
         """Yields one or more predictions for each record, in order, reading a little ahead."""

@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from t2t.data import randomness
-from t2t.decoding.compiled import CompiledGenerate, Throughput
+from t2t.decoding.compiled import CompiledGenerate
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.length_buckets import buckets, position_limit, windows
-from t2t.decoding.prediction import Prediction, Record
+from t2t.decoding.prediction import Prediction, Record, Throughput
 from t2t.decoding.processors.allowed import check_some_allowed
 from t2t.decoding.prompts import check_generates, collate
 from t2t.decoding.reading import Draft, Output, Reader, until_end

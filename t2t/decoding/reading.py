@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from t2t.data.features import Feature, append_eos_after_trim
+from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.length_buckets import position_limit
 from t2t.decoding.prediction import Record
 from t2t.decoding.prompts import NOTHING, Prompt, check_generates, make_prompt
@@ -41,8 +42,10 @@ class Draft:
 class Reader(abc.ABC):
     """Makes drafts of records for one model and way of decoding."""
 
+    vocabulary: Vocabulary
+    """Of what the model says."""
     eos_id: int | None
-    """What ends whatever the model says; None: nothing does."""
+    """What ends it; None: nothing does."""
 
     @abc.abstractmethod
     def read(self, record: Record, name: str) -> Draft:
@@ -122,14 +125,14 @@ class TextReader(Reader):
         """
         check_generates(model)
         self._model, self._features, self._limit = model, features, limit
-        self.eos_id = model.tokens.eos
+        self.vocabulary, self.eos_id = features["targets"].vocabulary, model.tokens.eos
         self._prompt_limit = prompt_limit(model, max_length)
         self._max_length = max_length
         self._encodes = isinstance(model, EncoderDecoder)
         self._continues = not self._encodes and "inputs" not in features
 
     def read(self, record: Record, name: str) -> Draft:
-        prefix = self._features["targets"].vocabulary.encode_array(text_of(record, "prefix", name))
+        prefix = self.vocabulary.encode_array(text_of(record, "prefix", name))
         self._check_prefix(prefix, name)
         text = text_of(record, "inputs", name)
         if self._encodes:
@@ -176,7 +179,7 @@ class TextReader(Reader):
 
     def _said(self, before: np.ndarray, prefix: np.ndarray, tokens: np.ndarray) -> str:
         """The text of prefix and new tokens; after a text, what was added to it."""
-        decode = self._features["targets"].vocabulary.decode
+        decode = self.vocabulary.decode
         said = np.concatenate([prefix, tokens])
         if not len(before):
             return decode(said)

@@ -5,33 +5,69 @@ import dataclasses
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from t2t.decoding.prediction import Prediction, Record
 from t2t.errors import UserError
 from t2t.reporting.lines import Line, read_lines
 
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """Inputs as they come, each with the record it was read from (None for plain text)."""
+    """Records as they come, each with whether its line was plain text."""
 
-    items: Iterator[tuple[str, dict | None]]
+    items: Iterator[tuple[dict, bool]]
 
-    def predicted_by(self, predict: Callable[[Iterable[str]], Iterator[str]]) -> Iterator[str]:
+    def predicted_by(
+        self,
+        predict: Callable[[Iterable[Record]], Iterator[Sequence[Prediction]]],
+        *,
+        scores: bool = False,
+        several: bool = False,
+    ) -> Iterator[str]:
         """Yields a line per input, in order.
 
-        JSON records come back with a field "prediction"; in plain text, line breaks inside a
-        prediction become spaces, so that lines still correspond.
+        JSON records come back with a field "prediction" and what else there is to tell of it. In
+        plain text, line breaks inside a prediction become spaces, so that lines still correspond.
+
+        Args:
+          predict: records to predictions.
+          scores: JSON gets "predictions" and "scores"; plain text each score, in front of its
+            prediction.
+          several: as `scores`, for JSON; in plain text, predictions are divided by tabs.
         """
-        texts, records = itertools.tee(self.items)
-        predictions = predict(text for text, _ in texts)
-        for (_, record), prediction in zip(records, predictions, strict=True):
-            if record is None:
-                yield " ".join(prediction.splitlines())
+        inputs, records = itertools.tee(self.items)
+        predictions = predict(record for record, _ in inputs)
+        for (record, is_text), found in zip(records, predictions, strict=True):
+            if is_text:
+                yield _as_text(found, scores, several)
             else:
-                yield json.dumps({**record, "prediction": prediction}, ensure_ascii=False)
+                yield _as_json(record, found, scores or several)
+
+
+def _as_text(predictions: Sequence[Prediction], scores: bool, several: bool) -> str:
+    if not scores and not several:
+        return _one_line(predictions[0].text)
+    cells = []
+    for prediction in predictions:
+        cells += [f"{prediction.score:.4f}"] if scores else []
+        cells.append(_one_line(prediction.text).replace("\t", " "))
+    return "\t".join(cells)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _as_json(record: Record, predictions: Sequence[Prediction], every: bool) -> str:
+    best = predictions[0]
+    fields = {**record, "prediction": best.text, **best.details}
+    if every:
+        fields["predictions"] = [prediction.text for prediction in predictions]
+        fields["scores"] = [round(prediction.score, 6) for prediction in predictions]
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def read_inputs(path: str, file_format: str, stack: contextlib.ExitStack) -> Records:
@@ -48,17 +84,17 @@ def read_inputs(path: str, file_format: str, stack: contextlib.ExitStack) -> Rec
     return Records(_parse(read_lines(path, stack), file_format))
 
 
-def _parse(lines: Iterable[Line], file_format: str) -> Iterator[tuple[str, dict | None]]:
+def _parse(lines: Iterable[Line], file_format: str) -> Iterator[tuple[dict, bool]]:
     for line in lines:
         if file_format == "auto":
             file_format = "jsonl" if line.text.lstrip().startswith("{") else "text"
         if file_format == "text":
-            yield line.text, None
+            yield {"inputs": line.text}, True
             continue
         record = line.record()
         if not isinstance(record.get("inputs"), str):
             raise UserError(f"{line.where} has no string 'inputs'.")
-        yield record["inputs"], record
+        yield record, False
 
 
 @contextlib.contextmanager
