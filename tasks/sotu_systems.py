@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from t2t_tasks.pieces import ENDED, OPEN, piece_id
+from t2t_tasks.sotu import speeches
+
 from t2t.data import objectives
 from t2t.data.objectives import Objective
 from t2t.data.preprocessors import rekey
 from t2t.data.registry import MixtureRegistry, TaskRegistry
 from t2t.data.sources import FunctionDataSource
-from t2t_tasks.pieces import ENDED, OPEN, piece_id
-from t2t_tasks.sotu import speeches
 
 ENCODER_DECODER = {"inputs": ENDED, "targets": ENDED}
 DECODER = {"targets": ENDED}
