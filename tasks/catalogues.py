@@ -24,7 +24,7 @@ ARCHIVE = Archive("pip download --no-deps gramps==6.0.8", "gramps-6.0.8-*.whl", 
 
 
 def messages(split: str) -> list[dict[str, str]]:
-    """`{"de": ..., "en": ...}`, each English message once; none of markup, plurals or one letter."""
+    """`{"de": ..., "en": ...}`, each English message once; no markup, no plurals."""
     [content] = ARCHIVE.read("locale/de/LC_MESSAGES/gramps.mo").values()
     pairs: dict[str, dict[str, str]] = {}
     for english, german in read_catalogue(content):

@@ -31,7 +31,7 @@ TASKS: dict[str, tuple[Objective, dict[str, Any]]] = {
     "sotu_electra": (objectives.ElectraInputs(), ALIGNED),
     # GPT and LLaMA: one speech after the other, each with its end.
     "sotu_lm": (objectives.CausalLanguageModel(), DECODER),
-    # BART, 1910.13461, section 2.2; of the five noises the paper chooses the last two (section 5.1).
+    # BART, 1910.13461, section 2.2; of five noises it chose the last two (section 5.1).
     "sotu_bart": (objectives.BartDenoising(), ENCODER_DECODER),
     "sotu_bart_token_masking": (objectives.TokenMasking(), ENCODER_DECODER),
     "sotu_bart_token_deletion": (objectives.TokenDeletion(), ENCODER_DECODER),
