@@ -7,7 +7,8 @@ import pytest
 
 from t2t.data.features import Feature
 from t2t.data.vocabularies import Vocabulary
-from t2t.decoding.greedy import greedy
+from t2t.decoding.decoding import Decoding
+from t2t.decoding.generate import generate
 from t2t.decoding.predictor import Predictor
 from t2t.errors import UserError
 from t2t.models.definition import Model
@@ -74,12 +75,15 @@ def alone(text):
     tokens = np.zeros((1, 32), np.int32)
     ids = [*Numbers().encode(text), Vocabulary.eos_id]
     tokens[0, : len(ids)] = ids
-    return Numbers().decode(np.asarray(one_row()(params(), tokens))[0])
+    prompt = np.full((1, 1), MODEL.config.tokens.start, np.int32)
+    batch = {"encoder_input_tokens": tokens, "decoder_input_tokens": prompt}
+    return Numbers().decode(np.asarray(one_row()(params(), batch).tokens)[0, 0])
 
 
 @functools.cache
 def one_row():
-    return jax.jit(lambda p, x: greedy(MODEL.bind(p), x, MAX_DECODE_LENGTH))
+    decoding = Decoding(max_length=MAX_DECODE_LENGTH)
+    return jax.jit(lambda p, b: generate(MODEL.bind(p), b, decoding))
 
 
 MIXED = texts(np.random.default_rng(1).integers(1, 31, 27))

@@ -14,7 +14,8 @@ import safetensors.torch
 import torch
 from transformers import MT5Config, T5Config, UMT5Config
 
-from t2t.decoding.greedy import greedy
+from t2t.decoding.decoding import Decoding
+from t2t.decoding.generate import generate
 from t2t.errors import UserError
 from t2t.interop.folders import open_folder
 from t2t.interop.hugging_face import load_hf, save_hf
@@ -99,8 +100,11 @@ def test_greedy_decoding_equals_generate(name, seed, gain, tmp_path):
     assert 0 < ended.sum() < len(ended)
     assert len({tuple(row) for row in expected}) > 8
     config, params, _ = load_hf(tmp_path)
-    actual = jax.jit(lambda p, x: greedy(Model(config).bind(p), x, max_length))(params, tokens)
-    np.testing.assert_array_equal(actual, expected)
+    prompt = np.full((16, 1), config.tokens.start, np.int32)
+    batch = {"encoder_input_tokens": tokens, "decoder_input_tokens": prompt}
+    decoding = Decoding(max_length=max_length)
+    actual = jax.jit(lambda p, b: generate(Model(config).bind(p), b, decoding))(params, batch)
+    np.testing.assert_array_equal(actual.tokens[:, 0], expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
