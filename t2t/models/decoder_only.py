@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from t2t.errors import UserError
 from t2t.models.architecture import Batch, check_head, places_of, prompt_places, token_table
 from t2t.models.config import Compute, Dropout, SpecialTokens, at_least_one
 from t2t.models.decode_state import DecodeState
-from t2t.models.heads import LMHead
+from t2t.models.headed import Headed, check_heads
+from t2t.models.heads import ClassifierHead, LMHead
 from t2t.models.initializers import Init, NormalInit
 from t2t.models.masks import AttentionMask
 from t2t.models.shared import Shared
@@ -28,6 +28,7 @@ class DecoderOnly:
       decoder: its layers.
       head: on top of them.
       prefix_lm: a task's inputs see each other in both directions (T5, section 3.2.1: "prefix LM").
+      heads: for other things than the next token, each kind at most once.
       tokens: ids with a meaning to the model.
       init, dropout, compute: of all layers.
     """
@@ -36,6 +37,7 @@ class DecoderOnly:
     decoder: Stack
     head: LMHead = LMHead()  # noqa: RUF009 (frozen)
     prefix_lm: bool = False
+    heads: tuple[ClassifierHead, ...] = ()
     tokens: SpecialTokens = SpecialTokens()  # noqa: RUF009
     init: Init = NormalInit()  # noqa: RUF009
     dropout: Dropout = Dropout()  # noqa: RUF009
@@ -52,29 +54,29 @@ class DecoderOnly:
                 "encoder; use EncoderDecoder."
             )
         check_head(self.head, self.decoder, "the decoder")
+        check_heads("DecoderOnly.heads", self.heads)
 
     def build(self, key: jax.Array) -> "DecoderOnlyModel":
         return DecoderOnlyModel(self, key)
 
 
-class DecoderOnlyModel(nnx.Module):
+class DecoderOnlyModel(Headed):
     """Parameters and computation of `DecoderOnly`; batches of the converters for decoders.
 
     Tokens that `decoder_prefix_mask` marks see each other in both directions (GLM) and, in a
     prefix language model, those of `decoder_causal_attention`, SeqIO's name for a task's inputs.
     """
 
+    _read_side = "decoder"
+
     def __init__(self, config: DecoderOnly, key: jax.Array):
-        keys = jax.random.split(key, 3)
+        keys = jax.random.split(key, 3 + len(config.heads))
         shared = Shared(config.init, config.dropout, config.compute)
         self._config, self._dtype = config, shared.dtype
         self.token_embedder = token_table(config.decoder, config.vocab_size, shared, keys[0])
         self.decoder = TransformerStack(config.decoder, shared, causal=True, key=keys[1])
         self.lm_head = config.head.build(config.decoder.d_model, config.vocab_size, shared, keys[2])
-
-    @property
-    def special_tokens(self) -> SpecialTokens:
-        return self._config.tokens
+        self.add_heads(config.decoder.d_model, config.vocab_size, shared, keys[3:])
 
     def hidden(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
         """What `logits` reads, `[batch, length, d_model]`, for `decoder_input_tokens`."""

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from t2t.errors import UserError
 from t2t.models.architecture import (
@@ -18,7 +17,8 @@ from t2t.models.architecture import (
 )
 from t2t.models.config import Compute, Dropout, SpecialTokens, at_least_one
 from t2t.models.decode_state import DecodeState
-from t2t.models.heads import LMHead
+from t2t.models.headed import Headed, check_heads
+from t2t.models.heads import ClassifierHead, LMHead
 from t2t.models.initializers import FanInInit, Init
 from t2t.models.layer import Memory
 from t2t.models.layers import split_key
@@ -59,6 +59,8 @@ class EncoderDecoder:
       continuing_positions: the decoder's positions go on where the encoder's end, and
         cross-attention is rotated, too (RedLLM, https://arxiv.org/abs/2510.26622).
       source_encoder: what reads the inputs, if not the encoder itself.
+      heads: for other things than the next token, each kind at most once; in their batches the
+        decoder has the encoder's tokens, shifted right (BART, section 3).
       tokens: ids with a meaning to the model.
       init: that of T5 by default; BART and T5Gemma have `NormalInit`.
       dropout, compute: of all layers.
@@ -72,6 +74,7 @@ class EncoderDecoder:
     share_stacks: bool = False
     continuing_positions: bool = False
     source_encoder: SourceEncoder | None = None
+    heads: tuple[ClassifierHead, ...] = ()
     tokens: SpecialTokens = SpecialTokens()  # noqa: RUF009
     init: Init = FanInInit()  # noqa: RUF009
     dropout: Dropout = Dropout()  # noqa: RUF009
@@ -109,6 +112,7 @@ class EncoderDecoder:
                 f"like token vectors of the encoder, of size {self.encoder.embedding_size}."
             )
         check_head(self.head, self.decoder, "the decoder")
+        check_heads("EncoderDecoder.heads", self.heads)
         if self.share_stacks:
             self._check_shareable()
 
@@ -160,15 +164,17 @@ class EncoderDecoder:
         return EncoderDecoderModel(self, key)
 
 
-class EncoderDecoderModel(nnx.Module):
+class EncoderDecoderModel(Headed):
     """Parameters and computation of `EncoderDecoder`.
 
     Methods are pure: dropout needs a key, None turns it off. Batches are those of
     `EncDecFeatureConverter`.
     """
 
+    _read_side = "encoder"  # of a head's batches; what the decoder has is shifted
+
     def __init__(self, config: EncoderDecoder, key: jax.Array):
-        keys = jax.random.split(key, 7)
+        keys = jax.random.split(key, 7 + len(config.heads))
         shared = Shared(config.init, config.dropout, config.compute)
         self._config, self._dtype = config, shared.dtype
         if config.share_embeddings:
@@ -182,20 +188,15 @@ class EncoderDecoderModel(nnx.Module):
                 config.decoder, config.vocab_size, shared, keys[1]
             )
         if config.source_encoder:
-            source = config.source_encoder
-            self.source_token_embedder = token_table(
-                source.stack, source.vocab_size, shared, keys[5]
-            )
-            self.source_encoder = TransformerStack(source.stack, shared, causal=False, key=keys[6])
+            stack, vocab_size = config.source_encoder.stack, config.source_encoder.vocab_size
+            self.source_token_embedder = token_table(stack, vocab_size, shared, keys[5])
+            self.source_encoder = TransformerStack(stack, shared, causal=False, key=keys[6])
         self.encoder = TransformerStack(config.encoder, shared, causal=False, key=keys[2])
         self.decoder = TransformerStack(
             config.decoder, shared, causal=True, key=keys[3], memory_width=config.encoder.d_model
         )
         self.lm_head = config.head.build(config.decoder.d_model, config.vocab_size, shared, keys[4])
-
-    @property
-    def special_tokens(self) -> SpecialTokens:
-        return self._config.tokens
+        self.add_heads(config.decoder.d_model, config.vocab_size, shared, keys[7:])
 
     def encode(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
         """The encoder's output `[batch, length, d_model]` for `encoder_input_tokens`."""
@@ -278,11 +279,8 @@ class EncoderDecoderModel(nnx.Module):
         return self.logits(hidden[:, 0]), state.advanced(projected)
 
     def _table(self, side: str):
-        return (
-            self.token_embedder
-            if self._config.share_embeddings
-            else getattr(self, f"{side}_token_embedder")
-        )
+        side = "" if self._config.share_embeddings else f"{side}_"
+        return getattr(self, f"{side}token_embedder")
 
     def _memory(self, encoded: jax.Array, batch: Batch, segments: jax.Array | None) -> Memory:
         keys = segments_of(batch, "encoder", self._config.tokens)

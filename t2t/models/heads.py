@@ -171,7 +171,8 @@ class Spans:
         return hidden
 
 
-Head = LMHead | SequenceClasses | TokenClasses | Spans
+ClassifierHead = SequenceClasses | TokenClasses | Spans
+Head = LMHead | ClassifierHead
 
 
 class _ClassifierLayer(nnx.Module):
