@@ -23,6 +23,11 @@ from t2t.data.converters.encoder_decoder import (
     EncDecFeatureConverter,
     PrePackedEncDecFeatureConverter,
 )
+from t2t.data.converters.heads import (
+    DecoderHeadFeatureConverter,
+    EncDecHeadFeatureConverter,
+    HeadFeatureConverter,
+)
 from t2t.data.converters.passthrough import (
     PassThroughFeatureConverter,
     PrePackedLMFeatureConverter,
@@ -33,9 +38,12 @@ __all__ = [
     "Batch",
     "BlankInfillingFeatureConverter",
     "DecoderFeatureConverter",
+    "DecoderHeadFeatureConverter",
     "EncDecFeatureConverter",
+    "EncDecHeadFeatureConverter",
     "EncoderFeatureConverter",
     "FeatureConverter",
+    "HeadFeatureConverter",
     "LMFeatureConverter",
     "PassThroughFeatureConverter",
     "PrePackedEncDecFeatureConverter",
