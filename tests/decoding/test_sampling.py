@@ -164,8 +164,8 @@ def test_samples_that_may_not_go_on_score_minus_infinity():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": 0.0}, "temperature must be above 0, got 0.0.*Greedy"),
-        ({"temperature": -1.0}, "temperature must be above 0, got -1.0"),
+        ({"temperature": 0.0}, "temperature must be above 0 and finite, got 0.0.*Greedy"),
+        ({"temperature": -1.0}, "temperature must be above 0 and finite, got -1.0"),
         ({"top_k": 0}, "top_k must be at least 1, got 0"),
         ({"top_p": 0.0}, r"top_p must be in \(0, 1\], got 0.0"),
         ({"top_p": 1.5}, r"top_p must be in \(0, 1\], got 1.5"),

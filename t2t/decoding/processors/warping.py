@@ -19,8 +19,8 @@ class Temperature:
     def __post_init__(self):
         if not 0 < self.t < math.inf:
             raise UserError(
-                f"temperature must be above 0, got {self.t}. As it goes to 0, sampling becomes "
-                f"greedy decoding: use Greedy()."
+                f"temperature must be above 0 and finite, got {self.t}. As it goes to 0, sampling "
+                f"becomes greedy decoding: use Greedy()."
             )
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
