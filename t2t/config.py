@@ -44,14 +44,17 @@ MODEL = (
     "t2t.models.encoder_decoder:SourceEncoder",
     "t2t.models.decoder_only:DecoderOnly",
     "t2t.models.encoder_only:EncoderOnly",
+    "t2t.models.electra:Electra",
 )
 OPTIMISATION = (
-    *(f"t2t.training.optimizers:{name}" for name in ("adafactor", "adamw", "sgd")),
+    *(f"t2t.training.optimizers:{name}" for name in ("adafactor", "adamw", "lamb", "sgd")),
     *(
         f"t2t.training.schedules:{name}_schedule"
         for name in ("constant", "linear", "cosine", "rsqrt")
     ),
     "t2t.training.losses:Loss",
+    "t2t.training.sentence_pair_loss:SentencePairLoss",
+    "t2t.training.electra_loss:ElectraLoss",
     "t2t.training.trainable:Trainable",
     "t2t.models.lora:LoRA",
     "t2t.training.partitioning:MeshShape",

@@ -9,11 +9,12 @@ from flax import nnx
 
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
+from t2t.models.electra import Electra
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.encoder_only import EncoderOnly
 
 Params = dict[str, Any]
-ModelConfig = EncoderDecoder | DecoderOnly | EncoderOnly
+ModelConfig = EncoderDecoder | DecoderOnly | EncoderOnly | Electra
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,20 @@ class Model:
 
     def bind(self, params: Params) -> Any:
         """The module with `params` in it, to call: `model.bind(params).encode(batch)`."""
-        return self._merged(self._with_shared(params))
+        return self._merged(self.expanded(params))
+
+    def expanded(self, params: Params) -> Params:
+        """With those that two places share at both."""
+        if not self.config.shared_params:
+            return params
+        params = jax.tree.map(lambda x: x, params)  # new dicts, the same arrays
+        for path, source in self.config.shared_params.items():
+            *parents, name = path.split("/")
+            found = functools.reduce(lambda tree, key: tree[key], source.split("/"), params)
+            functools.reduce(lambda tree, key: tree.setdefault(key, {}), parents, params)[name] = (
+                found
+            )
+        return params
 
     def project(self, head_params: Params, hidden: jax.Array) -> jax.Array:
         """Float32 logits of `hidden`, from the parameters named by `head_names` alone."""
@@ -83,18 +97,6 @@ class Model:
         for path in self.config.shared_params:
             *parents, name = path.split("/")
             del functools.reduce(lambda tree, key: tree[key], parents, params)[name]
-        return params
-
-    def _with_shared(self, params: Params) -> Params:
-        if not self.config.shared_params:
-            return params
-        params = jax.tree.map(lambda x: x, params)  # new dicts, the same arrays
-        for path, source in self.config.shared_params.items():
-            *parents, name = path.split("/")
-            found = functools.reduce(lambda tree, key: tree[key], source.split("/"), params)
-            functools.reduce(lambda tree, key: tree.setdefault(key, {}), parents, params)[name] = (
-                found
-            )
         return params
 
     @functools.cached_property

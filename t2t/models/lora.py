@@ -8,7 +8,6 @@ ordinary model too.
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -107,8 +106,8 @@ class LoRAModel(Model):
     def init(self, key: jax.Array) -> Params:
         return self.lora.add(self._base.init(key), jax.random.fold_in(key, 1))
 
-    def bind(self, params: Params) -> Any:
-        return self._base.bind(self.lora.merge(params))
+    def expanded(self, params: Params) -> Params:
+        return self._base.expanded(self.lora.merge(params))
 
     def project(self, head_params: Params, hidden: jax.Array) -> jax.Array:
         return self._base.project(self.lora.merge(head_params), hidden)

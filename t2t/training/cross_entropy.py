@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from t2t.training.partitioning import BATCH_AXES
+from t2t.training.sampling import Sampling, sample
 from t2t.training.token_loss import TokenLoss
 
 Head = Any
@@ -26,10 +27,17 @@ Project = Callable[[Head, jax.Array], jax.Array]
 
 
 class TokenScores(NamedTuple):
-    """Of each token, float32 `[batch, length]`: nats without smoothing and z-loss; 1 if right."""
+    """What is known of each token, `[batch, length]`.
+
+    Attributes:
+      cross_entropy: float32 nats, without smoothing and z-loss.
+      correct: float32, 1 if the most likely token is the target.
+      sampled: int32, a token drawn from the model's distribution, if one was asked for.
+    """
 
     cross_entropy: jax.Array
     correct: jax.Array
+    sampled: jax.Array | None = None
 
 
 def summed_cross_entropy(
@@ -40,6 +48,7 @@ def summed_cross_entropy(
     targets: jax.Array,
     weights: jax.Array,
     mesh: Mesh | None = None,
+    sampling: Sampling | None = None,
 ) -> tuple[jax.Array, TokenScores]:
     """`sum(loss(project(head, hidden), targets) * weights)`, and scores to report.
 
@@ -54,13 +63,16 @@ def summed_cross_entropy(
       targets: int `[batch, length]`.
       weights: float32 `[batch, length]`.
       mesh: the one that the batch is split over, if it is.
+      sampling: draws a token at every position, the same one whatever the chunks.
     """
+    uniforms, temperature = sampling or (None, 1.0)
     vocab = jax.eval_shape(project, head, hidden[:, :1]).shape[-1]
     chunk = _chunk_length(loss, targets.shape, vocab, mesh)
     if chunk == targets.shape[1]:
-        optimised, scores = _score(project, loss, head, hidden, targets)
+        optimised, scores = _score(project, loss, temperature, head, hidden, targets, uniforms)
         return jnp.sum(optimised * weights), jax.lax.stop_gradient(scores)
-    return _in_chunks(project, loss, chunk, mesh, head, hidden, targets, weights)
+    static = (project, loss, temperature, chunk, mesh)
+    return _in_chunks(*static, head, hidden, targets, weights, uniforms)
 
 
 def _chunk_length(loss: TokenLoss, shape: tuple[int, ...], vocab: int, mesh: Mesh | None) -> int:
@@ -72,27 +84,37 @@ def _chunk_length(loss: TokenLoss, shape: tuple[int, ...], vocab: int, mesh: Mes
 
 
 def _score(
-    project: Project, loss: TokenLoss, head: Head, hidden: jax.Array, targets: jax.Array
+    project: Project,
+    loss: TokenLoss,
+    temperature: float,
+    head: Head,
+    hidden: jax.Array,
+    targets: jax.Array,
+    uniforms: jax.Array | None,
 ) -> tuple[jax.Array, TokenScores]:
     """The loss per token, and scores."""
     logits = project(head, hidden)
     correct = (jnp.argmax(logits, -1) == targets).astype(jnp.float32)
     cross_entropy = TokenLoss()(logits, targets)
     optimised = cross_entropy if loss.is_plain else loss(logits, targets)
-    return optimised, TokenScores(cross_entropy, correct)
+    sampled = None if uniforms is None else sample(logits / temperature, uniforms)
+    return optimised, TokenScores(cross_entropy, correct, sampled)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
-def _in_chunks(project, loss, chunk, mesh, head, hidden, targets, weights):
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3, 4))
+def _in_chunks(project, loss, temperature, chunk, mesh, head, hidden, targets, weights, uniforms):
     def body(_, inputs):
-        return None, _score(project, loss, head, *inputs)
+        return None, _score(project, loss, temperature, head, *inputs)
 
-    _, scored = jax.lax.scan(body, None, (_split(hidden, chunk), _split(targets, chunk)))
+    parts = jax.tree.map(lambda x: _split(x, chunk), (hidden, targets, uniforms))
+    _, scored = jax.lax.scan(body, None, parts)
     optimised, scores = jax.tree.map(lambda x: _join(x, targets.shape), scored)
     return jnp.sum(optimised * weights), scores
 
 
-def _in_chunks_forward(project, loss, chunk, mesh, head, hidden, targets, weights):
+def _in_chunks_forward(
+    project, loss, temperature, chunk, mesh, head, hidden, targets, weights, uniforms
+):
     # The head's gradient is summed over the batch. Every group of rows that lives on a device of
     # its own keeps its own sum, so that devices exchange theirs once and not once per chunk.
     groups = math.prod(mesh.shape[axis] for axis in BATCH_AXES) if mesh else 1
@@ -100,9 +122,11 @@ def _in_chunks_forward(project, loss, chunk, mesh, head, hidden, targets, weight
     def keep_apart(tree):
         return jax.tree.map(lambda x: _split_first_axis(x, mesh), tree) if mesh else tree
 
-    def group_gradients(hidden, targets, weights):
+    def group_gradients(hidden, targets, weights, uniforms):
         optimised, pullback, scores = jax.vjp(
-            lambda head, hidden: _score(project, loss, head, hidden, targets),
+            lambda head, hidden: _score(
+                project, loss, temperature, head, hidden, targets, uniforms
+            ),
             head,
             hidden,
             has_aux=True,
@@ -110,7 +134,7 @@ def _in_chunks_forward(project, loss, chunk, mesh, head, hidden, targets, weight
         return pullback(weights), (optimised, scores)
 
     def body(head_grads, inputs):
-        grouped = [x.reshape(groups, -1, *x.shape[1:]) for x in inputs]
+        grouped = jax.tree.map(lambda x: x.reshape(groups, -1, *x.shape[1:]), inputs)
         (new, hidden_grads), scored = jax.vmap(group_gradients)(*grouped)
         head_grads = jax.tree.map(lambda x, y: x + y.astype(x.dtype), head_grads, new)
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), (hidden_grads, scored))
@@ -118,7 +142,7 @@ def _in_chunks_forward(project, loss, chunk, mesh, head, hidden, targets, weight
 
     zeros = jax.tree.map(lambda x: jnp.zeros((groups, *x.shape), jnp.float32), head)
     # Weights are filled up with 0, so that what fills up the rest adds nothing to a gradient.
-    parts = tuple(_split(x, chunk) for x in (hidden, targets, weights))
+    parts = jax.tree.map(lambda x: _split(x, chunk), (hidden, targets, weights, uniforms))
     head_grads, (hidden_grads, scored) = jax.lax.scan(body, keep_apart(zeros), parts)
     head_grads = jax.tree.map(lambda g, x: jnp.sum(g, 0).astype(x.dtype), head_grads, head)
     optimised, scores = jax.tree.map(lambda x: _join(x, targets.shape), scored)
@@ -126,11 +150,11 @@ def _in_chunks_forward(project, loss, chunk, mesh, head, hidden, targets, weight
     return (jnp.sum(optimised * weights), scores), residuals
 
 
-def _in_chunks_backward(project, loss, chunk, mesh, residuals, cotangents):
+def _in_chunks_backward(project, loss, temperature, chunk, mesh, residuals, cotangents):
     scale, _ = cotangents
     grads = jax.tree.map(lambda x: (x * scale).astype(x.dtype), residuals)
     head_grads, hidden_grads, optimised = grads
-    return head_grads, hidden_grads, None, optimised
+    return head_grads, hidden_grads, None, optimised, None
 
 
 _in_chunks.defvjp(_in_chunks_forward, _in_chunks_backward)

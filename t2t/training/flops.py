@@ -10,6 +10,7 @@ counted, so a rate over these is MFU, not HFU.
 from t2t.models.attention import Attention
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import ModelConfig
+from t2t.models.electra import Electra
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.heads import LMHead
 from t2t.models.stack import Stack
@@ -23,6 +24,9 @@ def forward_flops(config: ModelConfig, inputs_length: int, targets_length: int) 
       inputs_length: tokens that the encoder reads; of a decoder alone, tokens before the targets.
       targets_length: tokens that the decoder predicts; an encoder alone has none.
     """
+    if isinstance(config, Electra):
+        parts = (config.generator, config.discriminator)
+        return sum(forward_flops(part, inputs_length, targets_length) for part in parts)
     vocab = config.vocab_size
     if isinstance(config, EncoderDecoder):
         memory = (inputs_length, config.encoder.d_model)

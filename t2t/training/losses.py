@@ -12,8 +12,10 @@ from t2t.data.mixtures import Mixture
 from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.models.definition import Model, ModelConfig, Params
+from t2t.models.electra import Electra
 from t2t.training.cross_entropy import summed_cross_entropy
 from t2t.training.feature_converter import default_converter
+from t2t.training.sampling import Sampling
 from t2t.training.token_loss import TokenLoss
 from t2t.training.training_loss import Term, TrainingLoss
 
@@ -24,6 +26,8 @@ class Loss(TokenLoss, TrainingLoss):
 
     def check(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> None:
         """As in `TrainingLoss`."""
+        if isinstance(model, Electra):
+            raise UserError("Electra is trained by a loss of its own: train.loss = @ElectraLoss().")
         if model.head is None:
             raise UserError(
                 "train.loss = @Loss() predicts tokens, but EncoderOnly.heads has no LMHead. Add "
@@ -60,12 +64,13 @@ class Loss(TokenLoss, TrainingLoss):
         hidden: jax.Array,
         batch: Mapping[str, jax.Array],
         mesh: Mesh | None,
+        sampling: Sampling | None = None,
     ) -> Term:
         """The term of target tokens, from what the layers gave: `[rows, length, d_model]`."""
         targets = batch[f"{model.config.loss_side}_target_tokens"]
         weights = self.weights(model.config, batch)["loss"]
         head = {name: params[name] for name in model.head_names}
         total, scores = summed_cross_entropy(
-            model.project, self, head, hidden, targets, weights, mesh
+            model.project, self, head, hidden, targets, weights, mesh, sampling
         )
         return Term(total, scores, weights)

@@ -75,6 +75,34 @@ def adamw(
     return _finish(optax.scale_by_adam(b1, b2, eps), learning_rate, weight_decay, clip_norm)
 
 
+def lamb(
+    learning_rate: Schedule,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-6,
+    weight_decay: float = 0.01,
+    clip_norm: float | None = None,
+) -> Optimizer:
+    """LAMB (https://arxiv.org/abs/1904.00962, algorithm 2), for large batches; ALBERT's optimiser.
+
+    Adam's update with the decay added is scaled to the norm of each matrix, of each layer on its
+    own. Vectors (norms, biases) have neither decay nor scaling, as in ALBERT's pretraining.
+
+    Args:
+      learning_rate: relative to each matrix's norm; ALBERT's was 1.76e-3 at batches of 4096.
+      b1, b2: decay of first and second moment.
+      eps: added to the root of the second moment.
+      weight_decay: share of each matrix added to its update before it is scaled.
+      clip_norm: largest global norm of the gradient; None for no clipping.
+    """
+    inner = optax.chain(
+        optax.scale_by_adam(b1, b2, eps),
+        optax.add_decayed_weights(weight_decay, _is_matrix),
+        _scale_matrices_by_trust_ratio(),
+    )
+    return _finish(inner, learning_rate, 0.0, clip_norm)
+
+
 def sgd(learning_rate: Schedule, clip_norm: float | None = None) -> Optimizer:
     """Plain gradient descent: what to compare meshes with, for Adam amplifies rounding."""
     return _finish(optax.identity(), learning_rate, 0.0, clip_norm)
@@ -126,12 +154,30 @@ def per_layer(inner: optax.GradientTransformation) -> optax.GradientTransformati
     return optax.GradientTransformation(init, update)
 
 
+def _scale_matrices_by_trust_ratio() -> optax.GradientTransformation:
+    """Gives the update of each matrix the norm of the matrix, unless either is 0."""
+
+    def scaled(update: jax.Array, param: jax.Array) -> jax.Array:
+        ours, theirs = jnp.linalg.norm(param), jnp.linalg.norm(update)
+        both = (ours > 0) & (theirs > 0)
+        return update * jnp.where(both, ours / jnp.where(both, theirs, 1.0), 1.0)
+
+    def scale(leaf: jax.Array, stacked: bool, update: jax.Array) -> jax.Array:
+        if jnp.ndim(leaf) - stacked < 2:
+            return update
+        return (jax.vmap(scaled) if stacked else scaled)(update, leaf)
+
+    return optax.stateless(lambda updates, params: _map_stacked(params, scale, updates))
+
+
 def _is_matrix(params: Any) -> Any:
     return _map_stacked(params, lambda leaf, stacked: jnp.ndim(leaf) - stacked >= 2)
 
 
-def _map_stacked(params: Any, function: Callable[[Any, bool], Any]) -> Any:
-    def visit(path, leaf):
-        return function(leaf, any(getattr(key, "key", None) == "layers" for key in path))
+def _map_stacked(params: Any, function: Callable[..., Any], *trees: Any) -> Any:
+    """`function(leaf, stacked, *leaves)` of parameters, and of trees like them."""
 
-    return jax.tree_util.tree_map_with_path(visit, params)
+    def visit(path, leaf, *others):
+        return function(leaf, any(getattr(key, "key", None) == "layers" for key in path), *others)
+
+    return jax.tree_util.tree_map_with_path(visit, params, *trees)

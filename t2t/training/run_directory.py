@@ -161,7 +161,7 @@ def _differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [
         f"{name} is {stored.get(name)!r} there and {current.get(name)!r} now"
         for name in dict.fromkeys([*current, *stored])
-        if stored.get(name) != current.get(name) and name.split(".")[:2][-1] not in _FREE
+        if stored.get(name) != current.get(name) and not _FREE & {*name.split(".")}
     ]
 
 
