@@ -35,15 +35,17 @@ def length_class(length: int, least: int = 16, most: int | None = None) -> int:
     return power if most is None else min(power, max(most, length))
 
 
-def buckets(lengths: Sequence[int], batch_size: int, most: int | None = None) -> Iterator[Bucket]:
+def buckets(
+    lengths: Sequence[int], batch_size: int, most: int | None = None, least_rows: int = 1
+) -> Iterator[Bucket]:
     """Batches of neighbours in length, the shortest first.
 
-    All have `batch_size` rows, unless one batch is enough: then a power of two. So there is one
-    shape per length class, but for calls with little in them.
+    All have `batch_size` rows, unless one batch is enough: then a power of two, or `least_rows`. So
+    there is one shape per length class, but for calls with little in them.
     """
     order = sorted(range(len(lengths)), key=lambda i: lengths[i])
     one = len(order) <= batch_size
-    rows = min(length_class(len(order), least=1), batch_size) if one else batch_size
+    rows = min(length_class(len(order), least=least_rows), batch_size) if one else batch_size
     for start in range(0, len(order), batch_size):
         members = order[start : start + batch_size]
         yield Bucket(members, rows, length_class(lengths[members[-1]], most=most))

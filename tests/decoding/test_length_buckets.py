@@ -51,6 +51,11 @@ def test_few_sequences_fill_a_small_batch(count, rows):
     assert {bucket.rows for bucket in buckets([5] * count, 6)} == {rows}
 
 
+@pytest.mark.parametrize(("count", "rows"), [(1, 4), (4, 4), (5, 6), (7, 6)])
+def test_batches_are_not_smaller_than_asked_for(count, rows):
+    assert {bucket.rows for bucket in buckets([5] * count, 6, least_rows=4)} == {rows}
+
+
 def test_nothing_gives_no_buckets():
     assert list(buckets([], 4)) == []
 

@@ -1,0 +1,101 @@
+"""Log-probabilities of given tokens, on the device."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from t2t.models.definition import Model, Params
+
+MAX_LOGITS_BYTES = 2**26
+"""Logits that exist at a time, unless those of one position of all rows are more."""
+
+
+def encode(model: Model, params: Params, tokens: jax.Array, sizes: jax.Array) -> jax.Array:
+    """The encoder's output for int `[rows, length]` tokens, of which `sizes` `[rows]` are real."""
+    return model.bind(params).encode(_encoder_batch(tokens, sizes))
+
+
+def score_encoded(
+    model: Model,
+    params: Params,
+    memory: tuple[jax.Array, jax.Array, jax.Array],
+    owners: jax.Array,
+    targets: jax.Array,
+    sizes: jax.Array,
+) -> jax.Array:
+    """float32 `[rows, length]`, log-probabilities of targets given inputs that are encoded.
+
+    Args:
+      memory: tokens, sizes and output of `encode`.
+      owners: int `[rows]`, the row of `memory` that each target is for.
+      targets: int `[rows, length]`, of which `sizes` `[rows]` are real.
+    """
+    tokens, input_sizes, encoded = (x[owners] for x in memory)
+    module = model.bind(params)
+    batch = {
+        **_encoder_batch(tokens, input_sizes),
+        "decoder_input_tokens": _shifted(model, targets),
+        "decoder_segment_ids": _segments(targets, sizes),
+    }
+    return log_probs(module, module.decode(encoded, batch), targets)
+
+
+def score_continued(
+    model: Model,
+    params: Params,
+    tokens: jax.Array,
+    sizes: jax.Array,
+    begins: jax.Array,
+    length: int,
+) -> jax.Array:
+    """float32 `[rows, length]`, log-probabilities of tokens given those before them.
+
+    Args:
+      tokens: int `[rows, row length]`, of which `sizes` `[rows]` are real.
+      begins: int `[rows]`, place of the first one to score; what is before it are inputs.
+      length: how many are scored.
+    """
+    module = model.bind(params)
+    places = jnp.arange(tokens.shape[1])[None]
+    batch = {
+        "decoder_input_tokens": _shifted(model, tokens),
+        "decoder_segment_ids": _segments(tokens, sizes),
+        "decoder_causal_attention": places <= begins[:, None],
+    }
+    scored = jnp.minimum(begins[:, None] + jnp.arange(length)[None], tokens.shape[1] - 1)
+    hidden = jnp.take_along_axis(module.hidden(batch), scored[:, :, None], axis=1)
+    return log_probs(module, hidden, jnp.take_along_axis(tokens, scored, axis=1))
+
+
+def log_probs(module: Any, hidden: jax.Array, targets: jax.Array) -> jax.Array:
+    """float32 `[rows, length]`: of each target, at hidden states `[rows, length, d_model]`.
+
+    A few positions are projected at a time; see `MAX_LOGITS_BYTES`.
+    """
+    rows, length = targets.shape
+    vocab = jax.eval_shape(module.logits, hidden[:, 0]).shape[-1]
+    chunk = max(1, MAX_LOGITS_BYTES // (4 * rows * vocab))
+
+    def at_position(column: tuple[jax.Array, jax.Array]) -> jax.Array:
+        vectors, words = column
+        logits = module.logits(vectors)
+        chosen = jnp.take_along_axis(logits, words[:, None], axis=1)[:, 0]
+        return chosen - jax.nn.logsumexp(logits, axis=1)
+
+    columns = jnp.moveaxis(hidden, 1, 0), targets.T
+    return jax.lax.map(at_position, columns, batch_size=min(chunk, length)).T
+
+
+def _encoder_batch(tokens: jax.Array, sizes: jax.Array) -> dict[str, jax.Array]:
+    return {"encoder_input_tokens": tokens, "encoder_segment_ids": _segments(tokens, sizes)}
+
+
+def _segments(tokens: jax.Array, sizes: jax.Array) -> jax.Array:
+    """int32 `[rows, length]`, 1 at the first `sizes` tokens, int `[rows]`."""
+    return (jnp.arange(tokens.shape[1])[None] < sizes[:, None]).astype(jnp.int32)
+
+
+def _shifted(model: Model, tokens: jax.Array) -> jax.Array:
+    """What a decoder reads to predict `tokens`: the start token, and all but the last."""
+    return jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=model.config.tokens.start)

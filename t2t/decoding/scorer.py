@@ -1,0 +1,147 @@
+"""How likely a model finds given texts, and which of several it would choose."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from t2t.data.features import Feature, append_eos_after_trim
+from t2t.decoding.length_buckets import windows
+from t2t.decoding.likelihoods import Alternatives, likelihoods_of
+from t2t.decoding.scoring_records import ScoringRecord, to_rank, to_score
+from t2t.errors import UserError
+from t2t.models.definition import Model, Params
+from t2t.models.encoder_decoder import EncoderDecoder
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scored:
+    """A text's likelihood, natural logarithms.
+
+    Attributes:
+      text: as given.
+      tokens: int32 `[length]`, with the end of sequence if the targets have one.
+      log_probs: float32 `[length]`, of each token given all before it.
+    """
+
+    text: str
+    tokens: np.ndarray
+    log_probs: np.ndarray
+
+    def score(self, *, normalize: bool = False) -> float:
+        """The log-likelihood; with `normalize`, divided by the number of tokens."""
+        total = float(np.sum(self.log_probs, dtype=np.float64))
+        return total / max(len(self.tokens), 1) if normalize else total
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ranking:
+    """Candidates for one record.
+
+    Attributes:
+      candidates: in the order given.
+      scores: of each, the higher the likelier.
+    """
+
+    candidates: tuple[Scored, ...]
+    scores: tuple[float, ...]
+
+    @property
+    def best(self) -> str:
+        """The likeliest candidate; the first of those that are equal."""
+        return self.candidates[int(np.argmax(self.scores))].text
+
+
+class Scorer:
+    """Likelihoods of texts, in batches of like length; see `likelihoods_of` for its compilations.
+
+    Results depend on neither the batch size nor the other records, up to rounding.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        params: Params,
+        features: Mapping[str, Feature],
+        *,
+        batch_size: int = 64,
+    ):
+        """Makes a scorer.
+
+        Args:
+          model: an encoder-decoder, or a decoder alone.
+          params: of the model.
+          features: "targets", and "inputs" where a task has them. A language model, without, reads
+            inputs as text to go on from, in the vocabulary of the targets and without an end.
+          batch_size: texts that are scored at a time.
+
+        Raises:
+          UserError: if the model gives texts no likelihood.
+        """
+        if batch_size < 1:
+            raise UserError(f"batch_size must be at least 1, got {batch_size}.")
+        self._likelihoods = likelihoods_of(model, params, batch_size)
+        self._batch_size = batch_size
+        self._encodes = isinstance(model.config, EncoderDecoder)
+        self._targets = features["targets"]
+        continued = dataclasses.replace(self._targets, add_eos=False)
+        self._inputs = features.get("inputs", continued)
+
+    def score(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Scored]:
+        """Yields the likelihood of the "targets" of each record after its "inputs", in order.
+
+        A decoder alone takes records without inputs, too: the likelihood from the start token on.
+
+        Raises:
+          UserError: which names the record, counted from 1, if it has no such strings, or more
+            tokens than the model reads.
+        """
+        for (scored,) in self.score_all(_numbered(records, to_score)):
+            yield scored
+
+    def rank(
+        self, records: Iterable[Mapping[str, Any]], *, normalize: bool = False
+    ) -> Iterator[Ranking]:
+        """Yields how each record's "candidates", a list of strings, rank after its "inputs".
+
+        Args:
+          records: with as many candidates as they like.
+          normalize: divide log-likelihoods by numbers of tokens, which favours long candidates.
+
+        Raises:
+          UserError: as `score`; also on an empty list, or a candidate that is there twice.
+        """
+        for candidates in self.score_all(_numbered(records, to_rank)):
+            scores = tuple(scored.score(normalize=normalize) for scored in candidates)
+            yield Ranking(candidates, scores)
+
+    def score_all(self, records: Iterable[ScoringRecord]) -> Iterator[tuple[Scored, ...]]:
+        """Yields the likelihoods of each record's texts, in order, reading a little ahead."""
+        for window in windows(records, self._batch_size):
+            tokens = [self._tokens(record) for record in window]
+            for record, item, found in zip(window, tokens, self._likelihoods(tokens), strict=True):
+                texts = zip(record.targets, item.targets, found, strict=True)
+                yield tuple(Scored(*values) for values in texts)
+
+    def _tokens(self, record: ScoringRecord) -> Alternatives:
+        if record.inputs is not None:
+            inputs = _encoded(self._inputs, record.inputs)
+        elif self._encodes:
+            raise UserError(f"{record.where} has no 'inputs', which this model's encoder reads.")
+        else:
+            inputs = np.zeros(0, np.int32)
+        targets = [_encoded(self._targets, text) for text in record.targets]
+        tokens = Alternatives(inputs, targets)
+        self._likelihoods.check(tokens, record.where)
+        return tokens
+
+
+def _numbered(
+    records: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any], str], ScoringRecord]
+) -> Iterator[ScoringRecord]:
+    return (read(record, f"Record {number}") for number, record in enumerate(records, 1))
+
+
+def _encoded(feature: Feature, text: str) -> np.ndarray:
+    return append_eos_after_trim(feature.vocabulary.encode_array(text), feature, None)
