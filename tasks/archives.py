@@ -84,7 +84,8 @@ def read_archive(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
                 return {name: archive.read(name) for name in archive.namelist() if wanted(name)}
         return read_tar(content, wanted)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
-        raise UserError(f"Cannot read '{path}': {error}. Delete it and fetch it again.") from error
+        reason = str(error).split("\n")[0].rstrip(":")
+        raise UserError(f"Cannot read '{path}': {reason}. Delete it and fetch it again.") from error
 
 
 def read_tar(content: bytes, wanted: Callable[[str], bool]) -> dict[str, bytes]:

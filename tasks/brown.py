@@ -34,7 +34,8 @@ def universal(tag: str) -> str:
     """The universal tag of one of Brown's; of a contraction's, that of its first part."""
     tag = tag.upper()
     if not tag.startswith("FW-"):
-        tag = re.split(r"[+-]", tag)[0] or tag  # -TL, -HL, -NC: titles, headings, citations
+        tag = re.sub(r"(-(TL|HL|NC))+$", "", tag)  # titles, headings, citations
+        tag = tag.split("+")[0]
         tag = tag[:-1] if tag.endswith("*") and tag != "*" else tag  # MD*: "cannot"
     return next((name for name, pattern in PATTERNS if re.fullmatch(pattern, tag)), "X")
 

@@ -3,7 +3,8 @@
 No package of pip, apt or npm holds pairs that people have labelled, such as entailment; this
 question has true answers that nobody made up, and is another than next-sentence prediction's: the
 passages are at least a paragraph apart. As in authorship verification, topic and time tell much.
-Passages of held-out speeches are paired among themselves.
+Passages of held-out speeches are paired among themselves; the few that other speeches repeat are
+not trained on.
 """
 
 import zlib
@@ -17,6 +18,9 @@ WORDS = 40  # at most, of a passage
 def pairs(split: str) -> list[dict[str, str]]:
     """`{"inputs": passage, "pair": passage, "targets": "same" or "different"}`, half of each."""
     documents = [_passages(speech["text"]) for speech in speeches(split)]
+    if split == "train":
+        held_out = {p for speech in speeches("validation") for p in _passages(speech["text"])}
+        documents = [[p for p in document if p not in held_out] for document in documents]
     documents = [document for document in documents if len(document) >= 4]
     everything = [(d, p) for d, document in enumerate(documents) for p in range(len(document))]
     examples = []
