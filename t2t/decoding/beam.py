@@ -68,23 +68,22 @@ class Beam(Strategy):
 
             best = slice(self.size)
             ended = ends[:, best] & found.open[:, None]
-            scores = jnp.where(ended, totals[:, best] / jnp.asarray(penalties)[step], -jnp.inf)
-            sequences = found.history.follow(rows[:, best], tokens[:, best])
-            sequences = sequences.generated(rules.max_length).reshape(batch, self.size, -1)
-            scores, order = jax.lax.top_k(jnp.concatenate([found.scores, scores], 1), self.size)
-            sequences = jnp.concatenate([found.sequences, sequences], 1)
+            scores = totals[:, best] / jnp.asarray(penalties)[step]
+            followed = found.history.follow(rows[:, best], tokens[:, best])
+            sequences = followed.generated(rules.max_length).reshape(batch, self.size, -1)
+            just_finished = Generated(sequences, jnp.where(ended, scores, -jnp.inf))
+            finished = _best_of(found.finished, just_finished)
 
             live, alive = jax.lax.top_k(jnp.where(ends, -jnp.inf, totals), self.size)
             rows, tokens = (jnp.take_along_axis(x, alive, axis=1) for x in (rows, tokens))
-            worst = scores[:, -1]
+            worst = finished.scores[:, -1]
             improvable = live[:, 0] / jnp.asarray(prospects)[step] > worst
             full = (worst > -jnp.inf) & (self.stop == "first")
             return _Hypotheses(
                 history=found.history.follow(rows, tokens),
                 live=live,
                 origins=rows.reshape(-1),
-                sequences=jnp.take_along_axis(sequences, order[:, :, None], axis=1),
-                scores=scores,
+                finished=finished,
                 open=found.open & improvable & ~full,
             )
 
@@ -103,20 +102,24 @@ class Beam(Strategy):
             history=history.repeat(self.size),
             live=nothing.at[:, 0].set(0.0),  # the others are copies of it
             origins=jnp.zeros((batch * self.size,), jnp.int32),
-            sequences=jnp.zeros((batch, self.size, rules.max_length), jnp.int32),
-            scores=nothing,
+            finished=Generated(jnp.zeros((batch, self.size, rules.max_length), jnp.int32), nothing),
             open=rules.active,
         )
         found = extend(found, jnp.repeat(logits, self.size, axis=0))
         found, _ = jax.lax.while_loop(unfinished, step, (found, state.repeat(self.size)))
-        returned = slice(self.num_returned)
-        return rules.result(found.sequences[:, returned], found.scores[:, returned])
+        return rules.result(*(x[:, : self.num_returned] for x in found.finished))
 
 
 class _Hypotheses(NamedTuple):
     history: History  # of the live ones, [batch * size] rows
     live: jax.Array  # float32 [batch, size]: log-probabilities, best first; -inf is none
     origins: jax.Array  # int32 [batch * size]: rows of the state that the live ones go on from
-    sequences: jax.Array  # int32 [batch, size, max_length]: finished ones
-    scores: jax.Array  # float32 [batch, size]: of those, best first; -inf is none
+    finished: Generated  # best first, size of them; a score of -inf is none
     open: jax.Array  # bool [batch]: whether better ones may be found
+
+
+def _best_of(ours: Generated, others: Generated) -> Generated:
+    """As many as there are of ours, best first; ours come before equals."""
+    tokens, scores = (jnp.concatenate(pair, axis=1) for pair in zip(ours, others, strict=True))
+    scores, order = jax.lax.top_k(scores, ours.scores.shape[1])
+    return Generated(jnp.take_along_axis(tokens, order[:, :, None], axis=1), scores)

@@ -45,8 +45,9 @@ class History(NamedTuple):
 
     def repeat(self, n: int) -> "History":
         """Every row n times, neighbours."""
-        repeated = (jnp.repeat(x, n, axis=0) for x in (self.tokens, self.seen))
-        return History(*repeated, self.column, self.step)
+        return self._replace(
+            tokens=jnp.repeat(self.tokens, n, axis=0), seen=jnp.repeat(self.seen, n, axis=0)
+        )
 
     def append(self, tokens: jax.Array, real: jax.Array) -> "History":
         """One step on: int `[rows]`; rows where `real` is False get a 0 that is not seen."""

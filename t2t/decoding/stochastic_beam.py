@@ -1,8 +1,9 @@
-"""Sequences drawn without replacement (Kool et al., 2019, https://arxiv.org/abs/1903.06059).
+"""Sequences drawn without replacement: stochastic beam search.
 
-Log-probabilities with independent Gumbel noise, the k largest of all sequences, are a sample of k
-sequences without replacement (section 2.3). They are found from the root down: a prefix has the
-largest value of its sequences, so that a beam search needs to extend k prefixes only (section 4).
+Kool et al., 2019, https://arxiv.org/abs/1903.06059, algorithm 1. Of log-probabilities with
+independent Gumbel noise, the k largest of all sequences are a sample of k sequences without
+replacement. They are found from the root down: a prefix has the largest value of its sequences, so
+that a beam search needs to extend k prefixes only.
 """
 
 from collections.abc import Callable
@@ -115,7 +116,7 @@ def _noise(key: jax.Array, step: jax.Array, shape: tuple[int, ...]) -> jax.Array
 def _at_most(bound: jax.Array, gumbels: jax.Array) -> jax.Array:
     """Gumbels `[..., m]` conditioned on the largest of each m being `bound` `[...]`.
 
-    Section 4.1, in the form of appendix B.3 that does not overflow. -inf stays -inf.
+    Algorithm 1, in the form of the appendix, which does not overflow. -inf stays -inf.
     """
     largest = jnp.max(gumbels, axis=-1, keepdims=True)
     below = gumbels - largest

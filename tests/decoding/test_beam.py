@@ -66,8 +66,8 @@ def reference(chain, prompt, beam, max_length):
 )
 def test_equals_a_search_in_lists(size, stop, penalty):
     beam = Beam(size, num_returned=size, length_penalty=penalty, stop=stop)
-    generated = run(Decoding(beam, MAX_LENGTH))
-    steps = []
+    chain, steps = Chain(VOCAB, fond_of_ending=0.7), []
+    generated = run_on(chain, Decoding(beam, MAX_LENGTH))
     for row, prompt in enumerate(prompts(BATCH)["decoder_input_tokens"]):
         finished, length = reference(CHAIN, prompt, beam, MAX_LENGTH)
         steps.append(length)
@@ -77,6 +77,8 @@ def test_equals_a_search_in_lists(size, stop, penalty):
     lengths = {len(cut(tokens)) for row in generated.tokens for tokens in row}
     assert len(lengths) > 3  # so that penalties matter
     assert stop == "exact" or min(steps) < MAX_LENGTH
+    jax.effects_barrier()
+    assert len(chain.steps) == max(steps) - 1
 
 
 def test_ways_to_stop_lead_to_different_results():

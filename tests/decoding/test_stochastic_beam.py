@@ -8,6 +8,7 @@ import numpy as np
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
 from t2t.decoding.sampling import Sampling
+from t2t.decoding.stochastic_beam import _at_most
 from tests.decoding.chains import Chain, cut, prompts
 from tests.decoding.goodness_of_fit import p_value
 
@@ -141,3 +142,15 @@ def test_prefixes_that_may_not_go_on_make_room_for_others():
     assert 3 not in generated.tokens[:, :, :-1]
     assert 3 in generated.tokens[:, :, -1]
     assert not generated.tokens[~exists].any()
+
+
+def test_noise_is_bound_by_that_of_the_prefix():
+    """As algorithm 1 writes it, in float64, against the form that float32 can bear."""
+    rng = np.random.default_rng(0)
+    bound, gumbels = rng.normal(size=(6,)) * 5, rng.normal(size=(6, 9)) * 5
+    gumbels[2, 4] = -np.inf
+    largest = gumbels.max(axis=1, keepdims=True)
+    expected = -np.log(np.exp(-bound)[:, None] - np.exp(-largest) + np.exp(-gumbels))
+    actual = _at_most(jnp.asarray(bound, jnp.float32), jnp.asarray(gumbels, jnp.float32))
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(np.max(actual, axis=1), bound, rtol=1e-6)
