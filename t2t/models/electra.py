@@ -5,6 +5,7 @@ Clark et al., "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import ClassVar
 
 import jax
@@ -37,6 +38,7 @@ class Electra:
     head: ClassVar[None] = None
 
     def __post_init__(self):
+        parts = (self.generator, self.discriminator)
         if self.generator.head is None:
             raise UserError(
                 "Electra.generator fills in masked tokens, but it has no LMHead: "
@@ -50,15 +52,15 @@ class Electra:
                 "TokenClasses.num_classes = 1."
             )
         for name in ("vocab_size", "tokens"):
-            self._check_alike(f"EncoderOnly.{name}", *(getattr(part, name) for part in self._parts))
+            _check_alike(f"EncoderOnly.{name}", [getattr(part, name) for part in parts])
         if self.share_embeddings:
             hint = " Make them equal, or set Electra.share_embeddings = False."
-            stacks = [part.encoder for part in self._parts]
+            stacks = [part.encoder for part in parts]
             sizes = [stack.embedding_size for stack in stacks]
-            self._check_alike("Embedding.size (or else Stack.d_model)", *sizes, hint)
-            self._check_alike("Stack.positions", *(stack.positions for stack in stacks), hint)
+            _check_alike("Embedding.size (or else Stack.d_model)", sizes, hint)
+            _check_alike("Stack.positions", [stack.positions for stack in stacks], hint)
             types = [stack.embedding.token_types for stack in stacks]
-            self._check_alike("Embedding.token_types", *types, hint)
+            _check_alike("Embedding.token_types", types, hint)
 
     @property
     def vocab_size(self) -> int:
@@ -92,16 +94,14 @@ class Electra:
     def build(self, key: jax.Array) -> "ElectraModel":
         return ElectraModel(self, key)
 
-    @property
-    def _parts(self) -> tuple[EncoderOnly, EncoderOnly]:
-        return self.generator, self.discriminator
 
-    def _check_alike(self, setting: str, generator: object, discriminator: object, hint: str = ""):
-        if generator != discriminator:
-            raise UserError(
-                f"Electra's parts read the same tokens, but {setting} of the generator is "
-                f"{generator} and of the discriminator {discriminator}.{hint}"
-            )
+def _check_alike(setting: str, values: Sequence[object], hint: str = "") -> None:
+    generator, discriminator = values
+    if generator != discriminator:
+        raise UserError(
+            f"Electra's parts read the same tokens, but {setting} of the generator is {generator} "
+            f"and of the discriminator {discriminator}.{hint}"
+        )
 
 
 class ElectraModel(nnx.Module):

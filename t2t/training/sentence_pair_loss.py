@@ -16,10 +16,9 @@ from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.encoder_only import EncoderOnly
 from t2t.models.heads import SequenceClasses
 from t2t.models.layers import split_key
-from t2t.training.cross_entropy import TokenScores
+from t2t.training.classification_term import classification_term
 from t2t.training.feature_converter import default_converter
 from t2t.training.losses import Loss
-from t2t.training.token_loss import TokenLoss
 from t2t.training.training_loss import Term, TrainingLoss
 
 _LABEL = "sentence_label"
@@ -69,9 +68,8 @@ class SentencePairLoss(TrainingLoss):
         for task in leaf_tasks(task_or_mixture):
             made = task.objective.extra_features if task.objective is not None else ()
             if _LABEL not in (*made, *task.output_features):
-                has = (
-                    f"its objective is {type(task.objective).__name__}" if made else "no objective"
-                )
+                kind = type(task.objective).__name__
+                has = "no objective" if task.objective is None else f"its objective is {kind}"
                 raise UserError(
                     f"SentencePairLoss needs '{_LABEL}', which task '{task.name}' does not have "
                     f"({has}). NextSentencePrediction and SentenceOrderPrediction make it; for "
@@ -114,20 +112,12 @@ class SentencePairLoss(TrainingLoss):
         logits = module.head_outputs(hidden, batch, SequenceClasses.name, head_key)
         return {
             "loss": self.masked_lm.term(model, params, hidden, batch, mesh),
-            "sentence": _classified(
+            "sentence": classification_term(
                 logits[:, None],
                 batch[f"encoder_{_LABEL}"][:, :1],
                 self.weights(model.config, batch)["sentence"],
             ),
         }
-
-
-def _classified(logits: jax.Array, labels: jax.Array, weights: jax.Array) -> Term:
-    """The term of float32 logits `[rows, items, classes]`."""
-    cross_entropy = TokenLoss()(logits, labels)
-    correct = (jnp.argmax(logits, -1) == labels).astype(jnp.float32)
-    scores = jax.lax.stop_gradient(TokenScores(cross_entropy, correct))
-    return Term(jnp.sum(cross_entropy * weights), scores, weights)
 
 
 def _packed() -> UserError:

@@ -39,7 +39,7 @@ def _objective(
     compare.
     """
     terms = loss.terms(model, params, batch, key, mesh)
-    total = sum(scales[name] * term.total for name, term in terms.items())
+    total = functools.reduce(jnp.add, (scales[k] * term.total for k, term in terms.items()))
     main, *others = terms
     scores, weights = terms[main].scores, terms[main].weights
     task_ids = batch.get(f"{model.config.loss_side}_task_ids", jnp.zeros(weights.shape, jnp.int32))
@@ -67,10 +67,9 @@ def _scales(
         name: jnp.maximum(jnp.sum(weights), 1.0)
         for name, weights in loss.weights(model.config, batch).items()
     }
-    main, *others = sums
-    scales = {name: sums[main] / sums[name] for name in others}
-    return sums[main], {
-        name: loss.coefficients.get(name, 1.0) * scales.get(name, 1.0) for name in sums
+    weight = next(iter(sums.values()))
+    return weight, {
+        name: loss.coefficients.get(name, 1.0) * (weight / total) for name, total in sums.items()
     }
 
 

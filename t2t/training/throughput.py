@@ -77,10 +77,10 @@ class StepLog:
 def _other_terms(fetched: Sequence[Metrics]) -> dict[str, float]:
     """Means "<term>/loss" ... over the steps, of terms beside the main one that had any items."""
     sums = {name: sum(m[name] for m in fetched) for name in fetched[0] if "/" in name}
-    means = {}
+    means: dict[str, float] = {}
     for name, value in sums.items():
         term, what = name.split("/")
         weight = sums[f"{term}/weight"]
         if what != "weight" and weight:
-            means[name] = value / weight
+            means[name] = float(value / weight)
     return means

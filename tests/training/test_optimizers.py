@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from t2t.errors import UserError
-from t2t.training.optimizers import adafactor, adamw, sgd
+from t2t.training.optimizers import adafactor, adamw, lamb, sgd
 from t2t.training.schedules import constant_schedule
 
 LAYERS = 3
@@ -58,6 +58,7 @@ OPTIMIZERS = {
     "adafactor, not factored": adafactor(RATE),
     "adafactor, decayed": adafactor(RATE, min_dim_size_to_factor=4, weight_decay=0.1),
     "adamw": adamw(RATE, weight_decay=0.1),
+    "lamb": lamb(RATE, weight_decay=0.1),
     "sgd": sgd(RATE),
 }
 
@@ -135,6 +136,58 @@ MODEL_LIKE = {
 }
 
 
+def lamb_by_hand(param, gradients, rate, b1, b2, eps, decay):
+    """Algorithm 2 of the paper, in numpy, for a matrix; without its last two lines for a vector."""
+    m = v = np.zeros(param.shape)
+    for step, gradient in enumerate(gradients, start=1):
+        m = b1 * m + (1 - b1) * gradient
+        v = b2 * v + (1 - b2) * np.square(gradient)
+        update = m / (1 - b1**step) / (np.sqrt(v / (1 - b2**step)) + eps)
+        if param.ndim > 1:
+            update = update + decay * param
+            update = update * np.linalg.norm(param) / np.linalg.norm(update)
+        param = param - rate * update
+    return param
+
+
+def test_lamb_is_computed_for_each_layer_as_in_the_paper():
+    settings = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
+    params = {"encoder": {"layers": stack(per_layer_params())}}
+    after = run(
+        lamb(RATE, weight_decay=0.3, **settings).transformation,
+        params,
+        lambda step: {"encoder": {"layers": stack(gradients(step))}},
+    )
+    expected = [
+        {
+            name: lamb_by_hand(
+                layer[name], [gradients(step)[i][name] for step in range(3)], 1e-2,
+                decay=0.3, **settings,
+            )
+            for name in SHAPES
+        }
+        for i, layer in enumerate(per_layer_params())
+    ]  # fmt: skip
+    assert_close(after["encoder"]["layers"], stack(expected))
+
+
+def test_lamb_equals_optax_lamb_for_a_matrix_of_its_own():
+    params = {"kernel": per_layer_params()[1]["kernel"]}
+    actual, expected = (
+        run(optimizer, params, lambda step: {"kernel": gradients(step)[1]["kernel"]})
+        for optimizer in (lamb(RATE).transformation, optax.lamb(RATE, weight_decay=0.01))
+    )
+    assert_close(actual, expected)
+
+
+def test_lamb_moves_a_matrix_of_zeros_as_adam_does():
+    params = {"lora_b": np.zeros((2, 3), np.float32)}
+    ones = {"lora_b": np.ones((2, 3), np.float32)}
+    after = run(lamb(RATE).transformation, params, lambda _: ones, steps=1)
+    np.testing.assert_allclose(after["lora_b"], -1e-2, rtol=1e-5)
+    assert_close(run(lamb(RATE).transformation, params, lambda _: params, steps=1), params)
+
+
 @pytest.mark.parametrize("make", [adamw, adafactor])
 def test_decay_shrinks_matrices_and_spares_norms_also_stacked_ones(make):
     optimizer = make(constant_schedule(0.5), weight_decay=0.1)
@@ -176,7 +229,7 @@ def test_clip_norm_bounds_the_norm_of_all_gradients_together(clip_norm, kept):
     assert_close(after, jax.tree.map(lambda g: -kept * g, gradient))
 
 
-@pytest.mark.parametrize("make", [adafactor, adamw, sgd])
+@pytest.mark.parametrize("make", [adafactor, adamw, lamb, sgd])
 def test_every_optimizer_clips(make):
     params, size = per_layer_params()[0], [1.0, 1e3]
 
@@ -193,7 +246,7 @@ def test_every_optimizer_clips(make):
 
 
 @pytest.mark.parametrize("clip_norm", [0.0, -1.0, float("nan")])
-@pytest.mark.parametrize("make", [adafactor, adamw, sgd])
+@pytest.mark.parametrize("make", [adafactor, adamw, lamb, sgd])
 def test_clip_norm_must_be_positive(make, clip_norm):
     with pytest.raises(UserError, match=r"clip_norm must be above 0 \(or None\)"):
         make(RATE, clip_norm=clip_norm)
