@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from t2t.decoding.history import History
 from t2t.errors import UserError
 
+_BITS_OF_ONE = 0x3F800000  # of the float32 1.0; less than 2 ** 30
+
 
 @dataclasses.dataclass(frozen=True)
 class Temperature:
@@ -29,8 +31,9 @@ class Temperature:
 
 @dataclasses.dataclass(frozen=True)
 class TopK:
-    """The `k` likeliest tokens, and those as likely as the last of them (Fan et al., 2018,
-    https://arxiv.org/abs/1805.04833, section 5.4).
+    """The `k` likeliest tokens, and those as likely as the last of them.
+
+    Fan et al., 2018, https://arxiv.org/abs/1805.04833, section 5.4.
     """
 
     k: int
@@ -46,9 +49,9 @@ class TopK:
 
 @dataclasses.dataclass(frozen=True)
 class TopP:
-    """Nucleus sampling: the likeliest tokens whose probabilities reach `p` together, and those as
-    likely as the last of them (Holtzman et al., 2020, https://arxiv.org/abs/1904.09751, section
-    3.1).
+    """The likeliest tokens that reach `p` together, and those as likely as the last of them.
+
+    Nucleus sampling (Holtzman et al., 2020, https://arxiv.org/abs/1904.09751, section 3.1).
     """
 
     p: float
@@ -60,18 +63,28 @@ class TopP:
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
         if self.p == 1:  # sums of rounded probabilities may reach 1 before the last token
             return logits
-        descending = jnp.sort(logits, axis=-1, descending=True)
-        probabilities = jax.nn.softmax(descending, axis=-1)
-        mass_before = jnp.cumsum(probabilities, axis=-1) - probabilities
-        in_nucleus = mass_before < self.p
-        least = jnp.min(jnp.where(in_nucleus, descending, jnp.inf), axis=-1, keepdims=True)
-        return _kept(logits, logits >= least)
+        probabilities = jax.nn.softmax(logits, axis=-1)
+        # Floats that are not negative are ordered as their bits are, so that the least probability
+        # with less than p above it is found by halving: many times faster than sorting.
+        bits = jax.lax.bitcast_convert_type(probabilities, jnp.int32)
+
+        def halve(_, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            low, high = bounds
+            middle = (low + high) // 2
+            above = jnp.where(bits > middle, probabilities, 0.0)
+            is_kept = jnp.sum(above, axis=-1, keepdims=True) < self.p
+            return jnp.where(is_kept, low, middle + 1), jnp.where(is_kept, middle, high)
+
+        low = jnp.zeros_like(bits[:, :1])
+        _, least = jax.lax.fori_loop(0, 30, halve, (low, low + _BITS_OF_ONE))
+        return _kept(logits, bits >= least)
 
 
 @dataclasses.dataclass(frozen=True)
 class MinP:
-    """Tokens at least `p` times as likely as the likeliest (Nguyen et al., 2024,
-    https://arxiv.org/abs/2407.01082, section 3).
+    """Tokens at least `p` times as likely as the likeliest.
+
+    Nguyen et al., 2024, https://arxiv.org/abs/2407.01082, section 3.
     """
 
     p: float

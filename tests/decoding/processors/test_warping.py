@@ -33,9 +33,11 @@ def test_top_k_keeps_the_k_likeliest(k):
     np.testing.assert_array_equal(kept(TopK(k)), (ranks < k) & POSSIBLE)
 
 
-@pytest.mark.parametrize("p", [0.05, 0.3, 0.7, 0.95, 1.0])
-def test_top_p_keeps_the_smallest_set_whose_mass_reaches_p(p):
-    for row, left in zip(probabilities(LOGITS), kept(TopP(p)), strict=True):
+@pytest.mark.parametrize("p", [0.05, 0.3, 0.7, 0.95, 0.999, 1.0])
+@pytest.mark.parametrize("vocab", [LOGITS.shape[1], 500])
+def test_top_p_keeps_the_smallest_set_whose_mass_reaches_p(p, vocab):
+    logits = random_logits(3, vocab=vocab)
+    for row, left in zip(probabilities(logits), kept(TopP(p), logits), strict=True):
         mass = row[left].sum()
         assert mass >= p - 1e-6
         assert mass - row[left].min() < p
