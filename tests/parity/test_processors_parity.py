@@ -10,6 +10,7 @@ from t2t.decoding.processors.allowed import AllowedTokens, BlockedTokens
 from t2t.decoding.processors.lengths import MinLength
 from t2t.decoding.processors.ngrams import NoRepeatNGrams
 from t2t.decoding.processors.repetition import RepetitionPenalty
+from t2t.decoding.processors.warping import MinP, Temperature, TopK, TopP
 
 pytestmark = pytest.mark.parity
 
@@ -54,6 +55,10 @@ def min_length(n, eos):
         (AllowedTokens, allow, ((0, 2),)),
         (BlockedTokens, suppress, ((0, 2),)),
         (MinLength, min_length, (5, 1)),
+        (Temperature, transformers.TemperatureLogitsWarper, (0.7,)),
+        (TopK, transformers.TopKLogitsWarper, (2,)),
+        *((TopP, transformers.TopPLogitsWarper, (p,)) for p in (0.4, 0.9)),
+        (MinP, transformers.MinPLogitsWarper, (0.3,)),
     ],
 )
 def test_equals_transformers(ours, theirs, arguments):
