@@ -98,7 +98,10 @@ class BlankReader(Reader):
         limit = self._limit.allowed(len(tokens), self._most, why, name, "last")
         if limit is not None:
             tokens = tokens[len(tokens) - limit :]
-        return self._draft(_Filled(tokens, np.flatnonzero(np.isin(tokens, list(self._masks)))))
+        blanks = np.flatnonzero(np.isin(tokens, list(self._masks)))
+        if not len(blanks):
+            raise UserError(f"{name} has no blank in its last {limit} tokens, to which it is cut.")
+        return self._draft(_Filled(tokens, blanks))
 
     def _tokens(self, text: str) -> np.ndarray:
         """With a mask at the end if there is none."""

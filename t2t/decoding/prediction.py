@@ -46,15 +46,26 @@ class Throughput:
         seconds = max(self.seconds, 1e-9)
         return (
             f"{self.records:,} records in {self.seconds:.1f} s: {self.records / seconds:,.1f} "
-            f"records/s, {self.tokens / seconds:,.0f} generated tokens/s; before that, "
-            f"{self.compilations} compilations in {self.compile_seconds:.1f} s"
+            f"records/s, {self.tokens / seconds:,.0f} generated tokens/s "
+            f"(besides {self.compile_seconds:.1f} s to compile for {self.compilations} shapes)"
         )
+
+
+class Measured(Protocol):
+    """What was done, and how long it took."""
+
+    def describe(self) -> str:
+        """One line for people."""
+        ...
 
 
 class Predicts(Protocol):
     """Whatever turns records into predictions: a text, a filled blank, a class."""
 
-    throughput: Throughput
+    @property
+    def throughput(self) -> Measured:
+        """Of all calls up to now."""
+        ...
 
     def predict(self, records: Iterable[Record | str]) -> Iterator[Sequence[Prediction]]:
         """Yields one or more predictions for each record, in order, reading a little ahead."""
