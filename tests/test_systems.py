@@ -1,0 +1,167 @@
+"""Every file of gin/systems: it loads, passes a dry run, has the size its header states, learns."""
+
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from t2t import config
+from t2t.data.mixtures import Mixture
+from t2t.data.pipeline import TrainPipeline
+from t2t.data.registry import get_mixture_or_task
+from t2t.data.sources import InMemoryDataSource
+from t2t.models.definition import Model
+from t2t.paths import shipped
+from t2t.training import loop
+from t2t.training.partitioning import MeshShape
+from t2t.training.state import init_state
+from t2t.training.step import make_train_step
+
+FILES = sorted((shipped("gin") / "systems").glob("*.gin"))
+SYSTEMS = [path.stem for path in FILES if path.stem.endswith("_tiny")]
+TUNED = [path.stem for path in FILES if path.stem.startswith("finetune_")]
+SPEECH = (
+    "Fellow-citizens of the Senate and the House of Representatives: the harvest was good. "
+    "Peace has been kept with all nations! Our revenues exceed what was expected, and the debt of "
+    "the Government has been reduced. What remains to be done is in your hands? I ask for your "
+    "counsel on the matters of commerce, of the army and of the public lands. "
+)
+EXAMPLES = {
+    "sotu": {"text": SPEECH * 4},
+    "sotu_same_speech": {"inputs": SPEECH, "pair": SPEECH, "targets": "same"},
+    "movie_reviews": {"inputs": "A warm and funny film.", "targets": "positive"},
+    "movie_reviews_text": {"inputs": "A warm and funny film.", "targets": "positive"},
+    "brown_tags": {"inputs": "The cat sat .", "targets": "DET NOUN VERB ."},
+    "wordnet_word": {"word": "cat", "sentence": "the cat sat", "definition": "a pet"},
+    "wordnet_definition": {"word": "cat", "sentence": "the cat sat", "definition": "a pet"},
+    "gramps_de_en": {"de": "Eine Person hinzufügen", "en": "Add a person"},
+}
+SMALL = {
+    "D_MODEL": 32,
+    "D_FF": 64,
+    "NUM_HEADS": 2,
+    "NUM_KV_HEADS": 1,
+    "HEAD_DIM": 16,
+    "NUM_LAYERS": 2,
+    "NUM_ENCODER_LAYERS": 2,
+    "NUM_DECODER_LAYERS": 2,
+    "BATCH_SIZE": 8,
+    "TRAIN_STEPS": 10,
+    "WARMUP_STEPS": 1,
+}
+
+
+def of_one_text(name):
+    """The task or mixture on one text instead of its data."""
+
+    def changed(part):
+        if isinstance(part, Mixture):
+            return Mixture(part.name, tuple((changed(inner), rate) for inner, rate in part.parts))
+        example = EXAMPLES.get(part.name, EXAMPLES["sotu"])
+        splits = {split: [example] * 4 for split in ("train", "validation")}
+        return part.replace(source=InMemoryDataSource(splits))
+
+    return changed(get_mixture_or_task(name))
+
+
+def arguments(system, small=True, **macros):
+    """What the file gives to `train`; `small` shrinks whatever of it has a macro."""
+    file = f"systems/{system}.gin"
+    config.load([file])
+    known = {name: value for name, value in SMALL.items() if small and config.has_macro(name)}
+    config.load([file], [f"{name} = {value!r}" for name, value in {**known, **macros}.items()])
+    return config.arguments_of(loop.train)
+
+
+@pytest.fixture
+def one_text(monkeypatch):
+    monkeypatch.setattr(loop, "get_mixture_or_task", of_one_text)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.usefixtures("one_text")
+def test_a_dry_run_passes_and_the_header_states_the_size(system, tmp_path, capsys):
+    given = arguments(system, small=False, MODEL_DIR=str(tmp_path / "run"))
+    assert loop.train(**given, dry_run=True) == {}
+    assert not (tmp_path / "run").exists()
+    header = (shipped("gin") / "systems" / f"{system}.gin").read_text(encoding="utf-8")
+    stated = re.search(r"of ([\d,]+) parameters", header)[1]
+    assert f"{stated} parameters in all" in capsys.readouterr().out
+    assert 1e6 < int(stated.replace(",", "")) < 4e6
+    assert f"--gin_file=systems/{system}.gin" in header
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_ten_steps_on_one_batch_lower_the_loss(system):
+    given = arguments(system)
+    model, loss, optimizer = (
+        Model(given["model"]),
+        given.get("loss", loop.Loss()),
+        given["optimizer"],
+    )
+    task = of_one_text(given["mixture"])
+    loss.check(model.config, task)
+    converter = loss.converter(model.config, task, given.get("pack", True))
+    pipeline = TrainPipeline(
+        task, given["sequence_length"], given["batch_size"], converter=converter
+    )
+    batch, _ = next(pipeline.batches())
+    mesh = MeshShape().mesh(jax.devices()[:1])
+    num_tasks = len(pipeline.task_names)
+    step = make_train_step(model, optimizer, mesh, loss=loss, num_tasks=num_tasks)
+    state = jax.jit(lambda: init_state(model, optimizer, 0))()
+    losses = []
+    for _ in range(10):
+        state, metrics = step(state, batch)
+        sums = {name.split("/")[0]: 0.0 for name in metrics if name.endswith("/loss")}
+        for name in sums:
+            sums[name] = float(metrics[f"{name}/loss"] / metrics[f"{name}/weight"])
+        sums["loss"] = float(metrics["loss"].sum() / metrics["tokens"].sum())
+        losses.append(sums)
+    assert all(np.isfinite(list(sums.values())).all() for sums in losses)
+    assert losses[0]["loss"] == pytest.approx(np.log(4096), rel=0.1)  # knows nothing yet
+    assert losses[-1]["loss"] < losses[0]["loss"] - 0.05
+    expected = {"bert_tiny": "sentence", "albert_tiny": "sentence", "electra_tiny": "discriminator"}
+    assert losses[0].keys() == {"loss"} | ({expected[system]} if system in expected else set())
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_fine_tuning_takes_all_but_the_new_parts_of_its_system(name):
+    given = arguments(name, small=False)
+    model = Model(given["model"])
+    source = name.split("_")[1] + "_tiny"
+    if name.endswith("translation_2"):
+        stored = Model(arguments("finetune_bart_translation_1", small=False)["model"])
+    else:
+        stored = Model(arguments(source, small=False)["model"])
+    transfer = given["init_from"].plan(model.abstract_params, [stored.abstract_params])
+    fresh = {path for path in transfer.target if path not in transfer.takes}
+    expected = {
+        "finetune_bert_pair": r"sequence_head/out/.*",
+        "finetune_bert_sentence": r"sequence_head/out/.*",
+        "finetune_bart_translation_1": r"source_.*",
+        "finetune_bart_definition": r"",
+        "finetune_bart_translation_2": r"",
+        "finetune_gpt_prompt": r"",
+    }.get(name, r"(sequence|token|span)_head/.*")
+    assert all(re.fullmatch(expected, path) for path in fresh)
+    assert bool(fresh) == bool(expected)
+    given["optimizer"].learning_rate(0)
+    if "trainable" in given:
+        given["trainable"].select(model.abstract_params)
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_fine_tuning_has_batches_of_its_task(name):
+    given = arguments(name)
+    model, loss = given["model"], given.get("loss", loop.Loss())
+    task = of_one_text(given["mixture"])
+    loss.check(model, task)
+    converter = loss.converter(model, task, given.get("pack", True))
+    pipeline = TrainPipeline(
+        task, given["sequence_length"], given["batch_size"], converter=converter
+    )
+    batch, _ = next(pipeline.batches())
+    [weights] = [array for key, array in batch.items() if key.endswith("loss_weights")]
+    assert weights.any(axis=1).all()
