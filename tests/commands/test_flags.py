@@ -19,7 +19,7 @@ from t2t.cli import main
         (["import", "--from_hf=a", "--model_dir=x", "--activations=relu"], 1, "--activations is"),
         (["import", "--from_hf=a", "--model_dir=x"], 1, "'a' is no folder"),
         (["import", "--from_t5x=a", "--model_dir=x"], 1, "'a' is no folder"),
-        (["import", "--from_hf=a", "--model_dir=x", "--gin.B=1"], 1, "only `t2t train` takes gin"),
+        (["import", "--from_hf=a", "--model_dir=x", "--gin.B=1"], 1, "take gin bindings"),
         (["export", "--model_dir=a", "--to_hf=x"], 1, "not the folder of a training run"),
         (["export", "--model_dir=a", "--to_hf=x", "--dtype=int8"], 2, "invalid choice: 'int8'"),
         (["export", "--model_dir=a"], 2, "--to_hf"),

@@ -1,7 +1,61 @@
+import contextlib
+import json
+
 import pytest
 
+from t2t.decoding.prediction import Prediction
 from t2t.errors import UserError
-from t2t.reporting.records import open_output
+from t2t.reporting.records import open_output, read_inputs
+
+
+def predict(records):
+    for record in records:
+        text = record["inputs"]
+        yield [Prediction(f"{text}!\n\tx", -0.25, {"fills": [text]}), Prediction("b\tc", -1.5)]
+
+
+def predicted(tmp_path, content, file_format="auto", **options):
+    path = tmp_path / "in"
+    path.write_text(content)
+    with contextlib.ExitStack() as stack:
+        return list(read_inputs(str(path), file_format, stack).predicted_by(predict, **options))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ["a! \tx", "! \tx"]),
+        ({"scores": True}, ["-0.2500\ta!  x\t-1.5000\tb c", "-0.2500\t!  x\t-1.5000\tb c"]),
+        ({"several": True}, ["a!  x\tb c", "!  x\tb c"]),
+    ],
+)
+def test_text_has_a_line_per_line(tmp_path, options, expected):
+    assert predicted(tmp_path, "a\n\n", **options) == expected
+
+
+def test_json_records_keep_their_fields(tmp_path):
+    lines = predicted(tmp_path, '{"id": 7, "inputs": "ä"}\n')
+    assert "ä" in lines[0]
+    assert json.loads(lines[0]) == {
+        "id": 7,
+        "inputs": "ä",
+        "prediction": "ä!\n\tx",
+        "fills": ["ä"],
+    }
+
+
+@pytest.mark.parametrize("option", ["scores", "several"])
+def test_json_records_have_all_predictions_and_scores_if_asked(tmp_path, option):
+    record = json.loads(predicted(tmp_path, '{"inputs": "a"}', **{option: True})[0])
+    assert record["prediction"] == "a!\n\tx"
+    assert record["predictions"] == ["a!\n\tx", "b\tc"]
+    assert record["scores"] == [-0.25, -1.5]
+
+
+def test_a_format_can_be_given(tmp_path):
+    assert predicted(tmp_path, '{"inputs": "a"}', "text") == ['{"inputs": "a"}! \tx']
+    with pytest.raises(UserError, match="line 1 is not JSON"):
+        predicted(tmp_path, "a", "jsonl")
 
 
 def test_a_folder_is_no_file_to_write(tmp_path):
