@@ -63,7 +63,7 @@ class BlankReader(Reader):
           UserError: if the model does not generate, blanks of that length have no positions, or
             the objectives differ in what is around a blank.
         """
-        check_generates(model)
+        decoder = check_generates(model).decoder
         self.vocabulary, self._limit = features["inputs"].vocabulary, limit
         ids = [objective.special_ids(self.vocabulary) for objective in objectives]
         if len({(start, end) for _, start, end in ids}) > 1:
@@ -79,8 +79,7 @@ class BlankReader(Reader):
             if name := self.vocabulary.sentinel_name(mask):
                 self._written[name] = mask
         self._at_the_end = self._written.get("[gMASK]", ids[0][0])
-        positions = model.decoder.positions  # type: ignore[union-attr]
-        self._most = position_limit(model.decoder)  # type: ignore[union-attr]
+        positions, self._most = decoder.positions, position_limit(decoder)
         if isinstance(positions, TwoDimensionalPositions):
             most = positions.max_block_length - 1  # place 0 is that of the text
             if max_length > most:

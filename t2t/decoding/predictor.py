@@ -59,13 +59,13 @@ class Predictor:
         """Raises UserError if the model does not generate or no token is ever allowed."""
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, got {batch_size}.")
-        check_generates(model.config)
+        config = check_generates(model.config)
         check_some_allowed(decoding.processors, model.config.vocab_size)
         self.throughput = Throughput()
         self._reader, self._batch_size = reader, batch_size
-        tokens = dataclasses.replace(model.config.tokens, eos=reader.eos_id)
-        model = dataclasses.replace(model, config=dataclasses.replace(model.config, tokens=tokens))
-        self._config = model.config
+        tokens = dataclasses.replace(config.tokens, eos=reader.eos_id)
+        self._config = dataclasses.replace(config, tokens=tokens)
+        model = dataclasses.replace(model, config=self._config)
         self._first = CompiledGenerate(model, params, decoding, self.throughput)
         self._next = self._first
         if isinstance(decoding.strategy, Sampling) and decoding.strategy.num_samples > 1:
@@ -129,7 +129,7 @@ class Predictor:
         drafts = [line.state for line in lines if isinstance(line.state, Draft)]
         prompts = [draft.prompt for draft in drafts]
         encodes = prompts[0].encoder is not None
-        limit = position_limit(self._config.decoder)  # type: ignore[union-attr]
+        limit = position_limit(self._config.decoder)
         most = None if encodes else limit
         started = []
         for bucket in buckets([p.length for p in prompts], self._batch_size, most):

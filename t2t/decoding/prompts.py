@@ -11,6 +11,7 @@ from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import ModelConfig
 from t2t.models.encoder_decoder import EncoderDecoder
 
+GeneratorConfig = EncoderDecoder | DecoderOnly
 NOTHING = np.zeros(0, np.int32)
 
 
@@ -48,7 +49,7 @@ def make_prompt(model: ModelConfig, inputs: np.ndarray, prefix: np.ndarray = NOT
     Raises:
       UserError: the model does not generate; see `check_generates`.
     """
-    check_generates(model)
+    model = check_generates(model)
     start = np.array([model.tokens.start], np.int32)
     if isinstance(model, EncoderDecoder):
         return Prompt({"input_tokens": np.concatenate([start, prefix])}, inputs)
@@ -57,11 +58,11 @@ def make_prompt(model: ModelConfig, inputs: np.ndarray, prefix: np.ndarray = NOT
     return Prompt({"input_tokens": tokens, "causal_attention": given.astype(np.int32)})
 
 
-def check_generates(model: ModelConfig) -> None:
-    """Raises UserError, which says what it does instead, if a model has no decoder."""
-    if isinstance(model, EncoderDecoder | DecoderOnly):
-        return
-    heads = ", ".join(head.name for head in model.heads)
+def check_generates(model: ModelConfig) -> GeneratorConfig:
+    """`model`; raises UserError, which says what it does instead, if it has no decoder."""
+    if isinstance(model, GeneratorConfig):
+        return model
+    heads = ", ".join(head.name for head in getattr(model, "heads", ()))
     raise UserError(
         f"{type(model).__name__} generates no text, since it has no decoder. It gives embeddings "
         f"(`t2t embed`)" + (f" and the outputs of its heads: {heads}." if heads else ".")

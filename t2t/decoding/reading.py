@@ -11,7 +11,13 @@ from t2t.data.features import Feature, append_eos_after_trim
 from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.length_buckets import position_limit
 from t2t.decoding.prediction import Record
-from t2t.decoding.prompts import NOTHING, Prompt, check_generates, make_prompt
+from t2t.decoding.prompts import (
+    NOTHING,
+    GeneratorConfig,
+    Prompt,
+    check_generates,
+    make_prompt,
+)
 from t2t.errors import UserError
 from t2t.models.definition import ModelConfig
 from t2t.models.encoder_decoder import EncoderDecoder
@@ -123,10 +129,9 @@ class TextReader(Reader):
         Raises:
           UserError: if the model does not generate, or not so many tokens.
         """
-        check_generates(model)
-        self._model, self._features, self._limit = model, features, limit
+        self._model, self._features, self._limit = check_generates(model), features, limit
         self.vocabulary, self.eos_id = features["targets"].vocabulary, model.tokens.eos
-        self._prompt_limit = prompt_limit(model, max_length)
+        self._prompt_limit = prompt_limit(self._model, max_length)
         self._max_length = max_length
         self._encodes = isinstance(model, EncoderDecoder)
         self._continues = not self._encodes and "inputs" not in features
@@ -211,19 +216,19 @@ def encoder_limit(model: ModelConfig) -> int | None:
     return min(limits, default=None)
 
 
-def prompt_limit(model: ModelConfig, max_length: int) -> int | None:
+def prompt_limit(model: GeneratorConfig, max_length: int) -> int | None:
     """How long a decoder's prompt may be before `max_length` new tokens; None for any length.
 
     Raises:
       UserError: if there is no room for a start token.
     """
-    positions = position_limit(model.decoder)  # type: ignore[union-attr]
+    positions = position_limit(model.decoder)
     if positions is None:
         return None
     if max_length > positions:
         raise UserError(
             f"max_length ({max_length} new tokens) is more than the decoder has positions: "
-            f"{positions} (max_length of its {type(model.decoder.positions).__name__}). "  # type: ignore[union-attr]
+            f"{positions} (max_length of its {type(model.decoder.positions).__name__}). "
             f"Generate less: --max_decode_length={positions} or below."
         )
     return positions - max_length + 1  # the last token is not read again

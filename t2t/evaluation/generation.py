@@ -12,7 +12,7 @@ from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
 from t2t.decoding.length_buckets import Bucket
 from t2t.decoding.processors.allowed import check_some_allowed
-from t2t.decoding.prompts import collate, make_prompt
+from t2t.decoding.prompts import check_generates, collate, make_prompt
 from t2t.decoding.reading import prompt_limit, until_end
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
@@ -35,14 +35,12 @@ class Generation:
         self, model: Model, mesh: Mesh, decoding: Decoding, sequence_length: SequenceLength
     ):
         """Raises UserError if positions do not suffice for inputs and new tokens."""
-        self._mesh, self._config = mesh, model.config
-        encodes = isinstance(model.config, EncoderDecoder)
+        self._mesh, self._config = mesh, check_generates(model.config)
+        encodes = isinstance(self._config, EncoderDecoder)
         inputs = sequence_length.get("inputs", 0)
         self._length = inputs if encodes else inputs + 1
-        longest, limit = (
-            1 if encodes else self._length,
-            prompt_limit(model.config, decoding.max_length),
-        )
+        longest = 1 if encodes else self._length
+        limit = prompt_limit(self._config, decoding.max_length)
         if limit is not None and longest > limit:
             raise UserError(
                 f"Evaluation generates {decoding.max_length} tokens after inputs of {inputs}, but "
