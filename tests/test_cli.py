@@ -23,6 +23,7 @@ SMALL = [
     "--gin.CheckpointPolicy.every=8",
     "--gin.train.log_every=4",
 ]
+INFER = ["infer", "--model_dir", "runs/quickstart", "--input=one.txt"]
 QUICKSTART = ["train", "--gin_file=quickstart.gin", *SMALL]
 
 
@@ -30,6 +31,7 @@ QUICKSTART = ["train", "--gin_file=quickstart.gin", *SMALL]
 def trained(tmp_path_factory):
     """A folder in which the quickstart has run, and what it printed."""
     folder = tmp_path_factory.mktemp("user")
+    (folder / "one.txt").write_text("correct: recieve\n")
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -125,6 +127,45 @@ def test_infer_text_and_jsonl_agree_and_keep_order(in_folder, tmp_path, capsys):
     assert [" ".join(r["prediction"].splitlines()) for r in records] == lines
 
 
+def test_infer_by_beams_by_sampling_and_by_functions_of_ones_own(
+    in_folder, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "in.jsonl").write_text(
+        '{"inputs": "correct: recieve", "id": 1}\n{"inputs": "x", "prefix": "ye", "seed": 3}\n'
+    )
+    (tmp_path / "rules_of_mine.py").write_text(
+        "import gin\n\n"
+        "@gin.configurable\n"
+        "def endless(logits, history, token=1):\n"
+        "    return logits.at[:, token].set(-1e9)\n"
+    )
+    model = ["infer", "--model_dir=runs/quickstart", f"--input={tmp_path / 'in.jsonl'}"]
+    model += ["--max_decode_length=6"]
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def infer(*words):
+        assert main([*model, *words]) == 0
+        output = capsys.readouterr()
+        return [json.loads(line) for line in output.out.splitlines()], output.err
+
+    beams, errors = infer("--beams=3", "--num_outputs=2")
+    assert [record["id"] for record in beams if "id" in record] == [1]
+    for record in beams:
+        assert record["predictions"][0] == record["prediction"]
+        assert record["scores"] == sorted(record["scores"], reverse=True)
+        assert len(record["scores"]) == 2
+    assert all(text.startswith("ye") for text in beams[1]["predictions"])
+    assert re.search(r"2 records in .* generated tokens/s .* to compile for 1 shapes", errors)
+    sampled, errors = infer("--samples=2", "--temperature=3.0", "--seed=1", "--quiet")
+    assert len(set(sampled[0]["predictions"])) == 2
+    assert errors == ""
+    hook = ["--import=rules_of_mine", "--gin.Decoding.processors=(@endless,)"]
+    ruled, _ = infer(*hook, "--scores", "--prefix=ab")
+    assert ruled[0]["prediction"].startswith("ab")
+    assert ruled[1]["prediction"].startswith("ye")
+    assert len(ruled[0]["scores"]) == 1
+
+
 def test_a_task_of_ones_own_trains_from_the_current_folder(tmp_path):
     (tmp_path / "my_task.py").write_text(readme_task())
     assert len(readme_task().splitlines()) <= 15
@@ -155,6 +196,11 @@ def readme_task():
         (["eval", "--model_dir", "runs/quickstart", "--split=test"], "has a split 'test'"),
         (["infer", "--model_dir", "runs/quickstart", "--input=none.txt"], "Cannot read 'none.txt'"),
         (["infer", "--model_dir", "runs/quickstart", "--max_decode_length=0"], "at least 1"),
+        ([*INFER, "--beams=2", "--top_k=3"], "leave one of them out"),
+        ([*INFER, "--gin.Beam.sise=2"], "Did you mean 'size'"),
+        ([*INFER, "--max_input_length=4"], "Record 1 has inputs of 17 tokens, but"),
+        ([*INFER, "--blocked_tokens=ab"], "'ab' is 2 tokens"),
+        ([*INFER, "--batch_size=0"], "batch_size must be at least 1"),
         (["inspect", "speling"], "Did you mean 'spelling'"),
         (["inspect", "spelling", "--split=tran"], "Did you mean 'train'"),
         (["eval", "--model_dir", "x", "--gin.train.seed=3"], "take gin bindings"),
