@@ -50,3 +50,8 @@ def append_eos_after_trim(
     feature.check_end()
     kept = tokens if max_length is None else tokens[: max_length - 1]
     return np.concatenate([kept, np.array([feature.vocabulary.eos_id], np.int32)])
+
+
+def inputs_feature(features: Mapping[str, Feature]) -> Feature:
+    """How inputs are read: where there are targets only, as their beginning, without an end."""
+    return features.get("inputs") or dataclasses.replace(features["targets"], add_eos=False)

@@ -63,6 +63,13 @@ def padded(
     return batch
 
 
+def sizes_of(sequences: Sequence[np.ndarray], bucket: Bucket) -> np.ndarray:
+    """Int32 `[rows]`, how long a bucket's members are; 0 in empty rows."""
+    sizes = np.zeros(bucket.rows, np.int32)
+    sizes[: len(bucket.members)] = [len(sequences[i]) for i in bucket.members]
+    return sizes
+
+
 def windows(items: Iterable[Item], batch_size: int) -> Iterator[list[Item]]:
     """Lists of as many items as are worth sorting by length; reads no further ahead."""
     iterator = iter(items)

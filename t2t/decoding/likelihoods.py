@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from t2t.decoding.length_buckets import Bucket, buckets, length_class, padded, position_limit
+from t2t.decoding.length_buckets import buckets, length_class, padded, position_limit, sizes_of
 from t2t.decoding.log_probs import encode, score_continued, score_encoded
+from t2t.decoding.pooling import fills_blanks
 from t2t.decoding.reading import encoder_limit
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
 from t2t.models.encoder_decoder import EncoderDecoder
-from t2t.models.positions import TwoDimensionalPositions
 
 
 class Alternatives(NamedTuple):
@@ -53,7 +53,7 @@ class EncoderDecoderLikelihoods:
         inputs, started = [item.inputs for item in window], []
         sizes = [len(tokens) for tokens in inputs]
         for bucket in buckets(sizes, self._batch_size, self._inputs_limit):
-            tokens, real = padded(inputs, bucket, self._pad_id), _sizes(inputs, bucket)
+            tokens, real = padded(inputs, bucket, self._pad_id), sizes_of(inputs, bucket)
             memory = (tokens, real, self._encode(self._params, tokens, real))
             places = _places(window, bucket.members)
             targets = [window[i].targets[j] for i, j in places]
@@ -64,7 +64,7 @@ class EncoderDecoderLikelihoods:
                 owners = np.zeros(part.rows, np.int32)
                 owners[: len(members)] = [row_of[i] for i, _ in members]
                 rows = padded(targets, part, self._pad_id)
-                real = _sizes(targets, part)
+                real = sizes_of(targets, part)
                 started.append((members, self._score(self._params, memory, owners, rows, real)))
         return _collected(window, started)
 
@@ -98,7 +98,7 @@ class DecoderOnlyLikelihoods:
             begins[: len(members)] = [len(window[i].inputs) for i, _ in members]
             longest = max(len(window[i].targets[j]) for i, j in members)
             rows = padded(texts, bucket, self._pad_id)
-            real = _sizes(texts, bucket)
+            real = sizes_of(texts, bucket)
             length = length_class(longest, most=bucket.length)
             started.append((members, self._score(self._params, rows, real, begins, length)))
         return _collected(window, started)
@@ -117,7 +117,7 @@ def likelihoods_of(model: Model, params: Params, batch_size: int) -> Likelihoods
             f"{type(config).__name__} gives no likelihood to a text, since it has no decoder. It "
             f"gives embeddings: `t2t embed`, or Embedder."
         )
-    if isinstance(config.decoder.positions, TwoDimensionalPositions):
+    if fills_blanks(config):
         raise UserError(
             "A model with TwoDimensionalPositions fills blanks (GLM), and texts are not scored "
             "with those; it gives embeddings: `t2t embed`, or Embedder."
@@ -139,13 +139,6 @@ def _collected(
         for (i, j), row in zip(members, jax.device_get(scores), strict=False):
             found[i][j] = row[: len(window[i].targets[j])]
     return found
-
-
-def _sizes(sequences: Sequence[np.ndarray], bucket: Bucket) -> np.ndarray:
-    """int32 `[rows]`, tokens of a bucket's members."""
-    sizes = np.zeros(bucket.rows, np.int32)
-    sizes[: len(bucket.members)] = [len(sequences[i]) for i in bucket.members]
-    return sizes
 
 
 def _check_length(where: str, what: str, tokens: int, limit: int | None) -> None:

@@ -36,7 +36,7 @@ def score_encoded(
     batch = {
         **_encoder_batch(tokens, input_sizes),
         "decoder_input_tokens": _shifted(model, targets),
-        "decoder_segment_ids": _segments(targets, sizes),
+        "decoder_segment_ids": segments(targets, sizes),
     }
     return log_probs(module, module.decode(encoded, batch), targets)
 
@@ -60,7 +60,7 @@ def score_continued(
     places = jnp.arange(tokens.shape[1])[None]
     batch = {
         "decoder_input_tokens": _shifted(model, tokens),
-        "decoder_segment_ids": _segments(tokens, sizes),
+        "decoder_segment_ids": segments(tokens, sizes),
         "decoder_causal_attention": places <= begins[:, None],
     }
     scored = jnp.minimum(begins[:, None] + jnp.arange(length)[None], tokens.shape[1] - 1)
@@ -88,10 +88,10 @@ def log_probs(module: Any, hidden: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def _encoder_batch(tokens: jax.Array, sizes: jax.Array) -> dict[str, jax.Array]:
-    return {"encoder_input_tokens": tokens, "encoder_segment_ids": _segments(tokens, sizes)}
+    return {"encoder_input_tokens": tokens, "encoder_segment_ids": segments(tokens, sizes)}
 
 
-def _segments(tokens: jax.Array, sizes: jax.Array) -> jax.Array:
+def segments(tokens: jax.Array, sizes: jax.Array) -> jax.Array:
     """int32 `[rows, length]`, 1 at the first `sizes` tokens, int `[rows]`."""
     return (jnp.arange(tokens.shape[1])[None] < sizes[:, None]).astype(jnp.int32)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from t2t.data.features import Feature, append_eos_after_trim
+from t2t.data.features import Feature, append_eos_after_trim, inputs_feature
 from t2t.decoding.length_buckets import windows
 from t2t.decoding.likelihoods import Alternatives, likelihoods_of
 from t2t.decoding.scoring_records import ScoringRecord, to_rank, to_score
@@ -85,8 +85,7 @@ class Scorer:
         self._batch_size = batch_size
         self._encodes = isinstance(model.config, EncoderDecoder)
         self._targets = features["targets"]
-        continued = dataclasses.replace(self._targets, add_eos=False)
-        self._inputs = features.get("inputs", continued)
+        self._inputs = inputs_feature(features)
 
     def score(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Scored]:
         """Yields the likelihood of the "targets" of each record after its "inputs", in order.

@@ -7,6 +7,7 @@ from t2t.decoding.length_buckets import (
     length_class,
     padded,
     position_limit,
+    sizes_of,
     windows,
 )
 from t2t.models.attention import Attention
@@ -65,6 +66,7 @@ def test_padding_stands_behind_or_in_front():
     bucket = Bucket([2, 0, 1], 4, 4)
     behind = [[8, 0, 0, 0], [5, 6, 7, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     np.testing.assert_array_equal(padded(sequences, bucket, 0), behind)
+    np.testing.assert_array_equal(sizes_of(sequences, bucket), [1, 3, 0, 0])
     in_front = [[9, 9, 9, 8], [9, 5, 6, 7], [9, 9, 9, 9], [9, 9, 9, 9]]
     np.testing.assert_array_equal(padded(sequences, bucket, 9, in_front=True), in_front)
 

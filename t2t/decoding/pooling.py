@@ -1,0 +1,62 @@
+"""Vectors of tokens, and of a text from those of its tokens, on the device."""
+
+import jax
+import jax.numpy as jnp
+
+from t2t.decoding.log_probs import segments
+from t2t.models.decoder_only import DecoderOnly
+from t2t.models.definition import Model, Params
+from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.positions import TwoDimensionalPositions
+
+POOLINGS = ("mean", "first", "last", "tokens")
+
+
+def fills_blanks(config: DecoderOnly) -> bool:
+    """Whether it is a GLM, which reads a text as it is, in both directions."""
+    return isinstance(config.decoder.positions, TwoDimensionalPositions)
+
+
+def embedded(
+    model: Model,
+    pooling: str,
+    normalize: bool,
+    params: Params,
+    tokens: jax.Array,
+    sizes: jax.Array,
+) -> jax.Array:
+    """float32 `[rows, d_model]`, or `[rows, length, d_model]`, of int `[rows, length]` tokens."""
+    real = segments(tokens, sizes)
+    vectors = _hidden(model, params, tokens, real).astype(jnp.float32)
+    vectors = jnp.where(real[:, :, None] > 0, vectors, 0)
+    if pooling == "mean":
+        vectors = jnp.sum(vectors, axis=1) / jnp.maximum(sizes, 1)[:, None]
+    elif pooling == "first":
+        vectors = vectors[:, 0]
+    elif pooling == "last":
+        last = jnp.maximum(sizes - 1, 0)
+        vectors = jnp.take_along_axis(vectors, last[:, None, None], axis=1)[:, 0]
+    if normalize:
+        lengths = jnp.linalg.norm(vectors, axis=-1, keepdims=True)
+        vectors = vectors / jnp.maximum(lengths, 1e-12)
+    return vectors
+
+
+def _hidden(model: Model, params: Params, tokens: jax.Array, real: jax.Array) -> jax.Array:
+    """`[rows, length, d_model]`; `real` int32 `[rows, length]` is 1 at tokens, 0 at padding."""
+    module, config = model.bind(params), model.config
+    if isinstance(config, EncoderDecoder):
+        return module.encode({"encoder_input_tokens": tokens, "encoder_segment_ids": real})
+    if not isinstance(config, DecoderOnly):
+        return module.hidden({"encoder_input_tokens": tokens, "encoder_segment_ids": real})
+    if fills_blanks(config):
+        marks = {"decoder_segment_ids": real, "decoder_prefix_mask": real}
+        return module.hidden({"decoder_input_tokens": tokens, **marks})
+    in_front = ((0, 0), (1, 0))
+    real = jnp.pad(real, in_front, constant_values=1)
+    batch = {
+        "decoder_input_tokens": jnp.pad(tokens, in_front, constant_values=config.tokens.start),
+        "decoder_segment_ids": real,
+        "decoder_causal_attention": real,
+    }
+    return module.hidden(batch)[:, 1:]
