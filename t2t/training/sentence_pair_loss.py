@@ -30,7 +30,7 @@ class SentencePairLoss(TrainingLoss):
 
     BERT asks whether one segment follows the other (arXiv 1810.04805, section 3.1), ALBERT for
     their order (arXiv 1909.11942, section 3.1). The terms are "loss", of masked tokens, and
-    "sentence", one item per row. A row holds one pair, so `train.pack` must be False.
+    "sentence", one item per row. A row holds one pair, whatever `train.pack` is.
 
     Attributes:
       weight: of the term "sentence".
@@ -79,10 +79,8 @@ class SentencePairLoss(TrainingLoss):
     def converter(
         self, model: ModelConfig, task_or_mixture: Task | Mixture, pack: bool
     ) -> FeatureConverter:
-        """As in `TrainingLoss`."""
-        if pack:
-            raise _packed()
-        return default_converter(model, task_or_mixture, pack)
+        """As in `TrainingLoss`; rows are never packed."""
+        return default_converter(model, task_or_mixture, pack=False)
 
     def weights(self, config: ModelConfig, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         """As in `TrainingLoss`."""
@@ -99,7 +97,10 @@ class SentencePairLoss(TrainingLoss):
     ) -> dict[str, Term]:
         """As in `TrainingLoss`; raises UserError if rows are packed, or without labels."""
         if "encoder_segment_ids" in batch:
-            raise _packed()
+            raise UserError(
+                "SentencePairLoss reads the class of a pair at the first token of its row, so that "
+                "rows cannot hold several: set EncoderFeatureConverter.pack = False."
+            )
         if f"encoder_{_LABEL}" not in batch:
             raise UserError(
                 f"SentencePairLoss needs 'encoder_{_LABEL}' in the batch; the converter has to "
@@ -118,10 +119,3 @@ class SentencePairLoss(TrainingLoss):
                 self.weights(model.config, batch)["sentence"],
             ),
         }
-
-
-def _packed() -> UserError:
-    return UserError(
-        "SentencePairLoss reads the class of a pair at the first token of its row, so that rows "
-        "cannot hold several: set train.pack = False (or that of the converter)."
-    )

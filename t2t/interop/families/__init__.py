@@ -8,7 +8,8 @@ from typing import Any
 
 from t2t.errors import UserError, did_you_mean
 from t2t.interop.family import Family
-from t2t.models.definition import ModelConfig, Params
+from t2t.models.definition import Model, ModelConfig, Params
+from t2t.models.electra import Electra
 
 
 @functools.cache
@@ -38,7 +39,13 @@ def family_of(config: Mapping[str, Any], where: str) -> Family:
 
 
 def equivalent(config: ModelConfig) -> tuple[ModelConfig, Callable[[Params], Params]]:
-    """As `Family.equivalent`, of the first family that has another one."""
+    """As `Family.equivalent`, of the first family that has another one.
+
+    An ELECTRA is its discriminator there: the generator is left out.
+    """
+    if isinstance(config, Electra):
+        other, convert = equivalent(config.discriminator)
+        return other, lambda params: convert(Model(config).expanded(params)["discriminator"])
     for family in all_families().values():
         if type(config).__name__ in family.config_classes:
             other, convert = family.equivalent(config)
