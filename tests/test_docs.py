@@ -20,7 +20,8 @@ from t2t.data.sources import InMemoryDataSource
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PORT_GUIDE, TASK_GUIDE, *OTHERS = [
-    ROOT / "docs" / f"{name}.md" for name in ("from_seqio", "tasks", "objectives", "metrics")
+    ROOT / "docs" / f"{name}.md"
+    for name in ("from_seqio", "tasks", "objectives", "metrics", "generation")
 ]
 
 
