@@ -37,7 +37,8 @@ def add_labelled(
     source = FunctionDataSource(load, splits=splits)
     common = {"source": source, "metric_fns": metric_fns, **fields}
     classes = Feature(LabelVocabulary(labels), add_eos=False)
-    TaskRegistry.add(name, output_features={"inputs": OPEN, "targets": classes}, **common)
+    texts = {"inputs": OPEN, "pair": OPEN} if "{pair}" in prompt else {"inputs": OPEN}
+    TaskRegistry.add(name, output_features={**texts, "targets": classes}, **common)
     TaskRegistry.add(
         f"{name}_text",
         preprocessors=[text_to_text(prompt, "{targets}")],

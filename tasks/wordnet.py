@@ -64,7 +64,7 @@ TaskRegistry.add(
     "wordnet_word",
     source=_source,
     preprocessors=[as_spans],
-    output_features={"inputs": OPEN, "targets": OPEN},
+    output_features={"inputs": OPEN, "pair": OPEN, "targets": OPEN},
     metric_fns=[squad],
 )
 TaskRegistry.add(

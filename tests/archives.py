@@ -48,6 +48,18 @@ MESSAGES = (
 )
 
 
+PAGES = {
+    "en-US": {
+        "a.html": "<h1>Saving</h1><p>Choose <b>File</b> -\n  Save.</p><p></p><p>OK</p>",
+        "b.html": "<p>One paragraph.</p><p>Another.</p>",
+    },
+    "de": {
+        "a.html": "<h1>Speichern</h1><p>Wählen Sie <b>Datei</b> - Speichern.</p><p></p><p>OK</p>",
+        "b.html": "<p>Ein Absatz &amp; noch einer.</p>",
+    },
+}
+
+
 def write_all(folder):
     """Every archive, under the name that its command would give it."""
     write_reviews(folder)
@@ -55,6 +67,7 @@ def write_all(folder):
     write_brown(folder)
     write_wordnet(folder)
     write_catalogue(folder)
+    write_help(folder)
 
 
 def write_reviews(folder):
@@ -90,6 +103,13 @@ def write_catalogue(folder, order="<"):
     path = "gramps-6.0.8.data/data/share/locale/de/LC_MESSAGES/gramps.mo"
     content = zipped({path: catalogue(MESSAGES, order)})
     (folder / "gramps-6.0.8-py3-none-any.whl").write_bytes(content)
+
+
+def write_help(folder):
+    for language, pages in PAGES.items():
+        path = f"./usr/share/libreoffice/help/{language}/text/shared"
+        content = deb({f"{path}/{name}": f"<body>{page}</body>" for name, page in pages.items()})
+        (folder / f"libreoffice-help-{language.lower()}_4%3a7_all.deb").write_bytes(content)
 
 
 def catalogue(pairs, order="<"):

