@@ -11,9 +11,11 @@ from t2t.data.vocabularies import (
     ByteVocabulary,
     SentencePieceVocabulary,
     TokenizersVocabulary,
+    UnpaddedTokenizersVocabulary,
     Vocabulary,
     tokenizer_json,
 )
+from t2t.data.vocabularies.special_names import USUAL_NAMES
 from t2t.errors import UserError
 
 NAMES = (
@@ -80,11 +82,15 @@ def vocabulary_of(folder: Path) -> Vocabulary | None:
     if kind == "T5Tokenizer" and (spiece := folder / "spiece.model").is_file():
         return SentencePieceVocabulary(str(spiece), config.get("extra_ids", _T5_SENTINELS))
     if (path := folder / "tokenizer.json").is_file():
-        ids = tokenizer_json.ids(tokenizer_json.read(path))
+        definition = tokenizer_json.read(path)
+        ids = tokenizer_json.ids(definition)
         sentinels = sum(re.fullmatch(r"<extra_id_\d+>", name) is not None for name in ids)
         roles = {role: _name(config.get(role)) for role in _ROLES}
         named = {role: name for role, name in roles.items() if name in ids}
-        return TokenizersVocabulary(str(path), sentinels, 0, **named)
+        padding = {named.get("pad_token"), *USUAL_NAMES["pad_token"]} & set(ids)
+        text = tokenizer_json.text_at_zero(definition, {*named.values(), *padding})
+        kind = TokenizersVocabulary if padding and text is None else UnpaddedTokenizersVocabulary
+        return kind(str(path), sentinels, 0, **named)
     if (path := folder / "vocab.txt").is_file():
         return BertWordPieceVocabulary(str(path), lower_case=config.get("do_lower_case", True))
     return None

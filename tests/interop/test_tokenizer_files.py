@@ -7,11 +7,18 @@ from t2t.data.vocabularies import (
     ByteVocabulary,
     FullCodepointVocabulary,
     TokenizersVocabulary,
+    UnpaddedTokenizersVocabulary,
 )
 from t2t.errors import UserError
 from t2t.interop.tokenizer_files import check_size, find, vocabulary_of
 from t2t.interop.tokenizer_writing import write_tokenizer
-from tests.data.vocabularies.tokenizer_files import BERT_PIECES, bert_vocab, unigram, word_piece
+from tests.data.vocabularies.tokenizer_files import (
+    BERT_PIECES,
+    bert_vocab,
+    byte_level_bpe,
+    unigram,
+    word_piece,
+)
 
 
 def config(folder, **settings):
@@ -53,6 +60,20 @@ def test_special_tokens_named_in_the_config(tmp_path):
     config(tmp_path, eos_token={"content": "END", "lstrip": False}, mask_token="MASK")
     vocabulary = vocabulary_of(tmp_path)
     assert (vocabulary.pad_id, vocabulary.eos_id, vocabulary.mask_id) == (0, 1, 4)
+
+
+def test_decoders_need_no_padding(tmp_path):
+    byte_level_bpe(tmp_path, special_tokens=())  # id 0 is text, as GPT-2's
+    config(tmp_path, eos_token="the")
+    vocabulary = vocabulary_of(tmp_path)
+    assert isinstance(vocabulary, UnpaddedTokenizersVocabulary)
+    assert 0 in vocabulary.encode("!")
+    assert vocabulary.decode(vocabulary.encode("a cat!")) == "a cat!"
+    assert vocabulary.starts_word[vocabulary.eos_id]
+    config(tmp_path, eos_token="the", pad_token="s")
+    assert isinstance(vocabulary_of(tmp_path), UnpaddedTokenizersVocabulary)
+    byte_level_bpe(tmp_path)
+    assert type(vocabulary_of(tmp_path)) is TokenizersVocabulary
 
 
 def test_bytes(tmp_path):

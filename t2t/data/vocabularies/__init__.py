@@ -3,7 +3,11 @@
 from t2t.data.vocabularies.base import Vocabulary
 from t2t.data.vocabularies.byte import ByteVocabulary
 from t2t.data.vocabularies.codepoint import FullCodepointVocabulary, PartialCodepointVocabulary
-from t2t.data.vocabularies.hugging_face import BertWordPieceVocabulary, TokenizersVocabulary
+from t2t.data.vocabularies.hugging_face import (
+    BertWordPieceVocabulary,
+    TokenizersVocabulary,
+    UnpaddedTokenizersVocabulary,
+)
 from t2t.data.vocabularies.labels import LabelVocabulary
 from t2t.data.vocabularies.pass_through import PassThroughVocabulary
 from t2t.data.vocabularies.sentence_piece import SentencePieceVocabulary
@@ -19,5 +23,6 @@ __all__ = [
     "SentencePieceVocabulary",
     "TokenizersVocabulary",
     "UnigramVocabulary",
+    "UnpaddedTokenizersVocabulary",
     "Vocabulary",
 ]

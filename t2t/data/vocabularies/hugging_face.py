@@ -32,6 +32,7 @@ class TokenizersVocabulary(Vocabulary):
     """
 
     _kind = "tokenizer"
+    _padded = True
 
     def __init__(
         self, tokenizer_file: str, extra_ids: int = 0, offset: int = 0, **special_tokens: str
@@ -54,17 +55,20 @@ class TokenizersVocabulary(Vocabulary):
         definition = self._definition()
         ids = tokenizer_json.ids(definition)
         given = tokenizer_json.unknown(definition) | special_tokens
-        required = ("eos_token",) if offset else ("pad_token", "eos_token")
+        has_padding = self._padded and not offset
+        required = ("pad_token", "eos_token") if has_padding else ("eos_token",)
         names = special_names(ids, given, required, f"'{self.path}'")
         super().__init__(
             extra_ids, **{role: names[role] for role in ("mask_token", "cls_token", "sep_token")}
         )
         shifted = {role: ids[name] + offset for role, name in names.items() if name is not None}
-        self.pad_id = 0 if offset else shifted["pad_token"]
+        if has_padding:
+            self.pad_id = shifted["pad_token"]
         self.eos_id = shifted["eos_token"]
         self.unk_id = shifted.get("unk_token")
         self.bos_id = shifted.get("bos_token")
-        self._check_zero(definition, ids, names)
+        if has_padding:
+            self._check_zero(definition, names)
         self._own_size = max(ids.values()) + 1
         self._has_sentinels = tokenizer_json.has_sentinels(ids, extra_ids, str(self.path))
         roles = (self.pad_id, self.eos_id, self.unk_id, self.bos_id, offset)
@@ -74,12 +78,11 @@ class TokenizersVocabulary(Vocabulary):
         """The contents of a tokenizer.json."""
         return tokenizer_json.read(self.path)
 
-    def _check_zero(self, definition: dict, ids: dict[str, int], names: dict) -> None:
-        special = tokenizer_json.special(definition) | set(names.values())
-        text = [name for name, i in ids.items() if i == 0 and name not in special]
-        if text and not self.offset:
+    def _check_zero(self, definition: dict, names: dict[str, str | None]) -> None:
+        text = tokenizer_json.text_at_zero(definition, set(names.values()))
+        if text is not None:
             raise UserError(
-                f"Id 0 of '{self.path}' is text, {text[0]!r}, but arrays are padded with 0. Pass "
+                f"Id 0 of '{self.path}' is text, {text!r}, but arrays are padded with 0. Pass "
                 f"offset=1, which adds 1 to every id."
             )
 
@@ -127,9 +130,20 @@ class TokenizersVocabulary(Vocabulary):
     def _pieces(self) -> Sequence[str]:
         texts = [""] * self.offset + tokenizer_json.pieces(self._definition())
         for special in (self.pad_id, self.eos_id, self.unk_id, self.bos_id):
-            if special is not None:
+            if special is not None and special >= 0:
                 texts[special] = ""
         return texts
+
+
+class UnpaddedTokenizersVocabulary(TokenizersVocabulary):
+    """A tokenizer.json without padding, of decoders such as GPT-2 and LLaMA; id 0 may be text.
+
+    To generate with, as it is; arrays of training have padding, for which `TokenizersVocabulary`
+    makes room with `offset=1`.
+    """
+
+    pad_id = -1
+    _padded = False
 
 
 class BertWordPieceVocabulary(TokenizersVocabulary):

@@ -1,7 +1,7 @@
 """What is in a tokenizer.json, the file format of Hugging Face's `tokenizers`."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,12 @@ def ids(definition: Definition) -> dict[str, int]:
 def special(definition: Definition) -> set[str]:
     """Names of the tokens that the file calls special."""
     return {token["content"] for token in definition["added_tokens"] if token["special"]}
+
+
+def text_at_zero(definition: Definition, names: Collection[str | None]) -> str | None:
+    """The token of id 0, unless the file calls it special or it is one of `names`."""
+    no_text = special(definition) | set(names)
+    return next((n for n, i in ids(definition).items() if i == 0 and n not in no_text), None)
 
 
 def unknown(definition: Definition) -> dict[str, str]:
