@@ -10,6 +10,7 @@ import numpy as np
 from t2t.decoding.history import History
 from t2t.decoding.length_penalties import BrevityPenalty, LengthPenalty
 from t2t.decoding.strategy import Decoder, Generated, Rules, Strategy
+from t2t.decoding.top_k import top_k
 from t2t.errors import UserError
 from t2t.models.config import at_least_one, one_of
 
@@ -62,7 +63,7 @@ class Beam(Strategy):
             log_probs = rules.process(jax.nn.log_softmax(logits, axis=-1), found.history)
             totals = (found.live.reshape(-1, 1) + log_probs).reshape(batch, self.size * vocab)
             # Twice as many as are kept: so many stay alive even if all of the best end.
-            totals, flat = jax.lax.top_k(totals, min(2 * self.size, self.size * vocab))
+            totals, flat = top_k(totals, min(2 * self.size, self.size * vocab))
             rows, tokens = first_rows + flat // vocab, flat % vocab
             ends = rules.ends(tokens) | (step + 1 == rules.max_length)
 
@@ -74,7 +75,7 @@ class Beam(Strategy):
             just_finished = Generated(sequences, jnp.where(ended, scores, -jnp.inf))
             finished = _best_of(found.finished, just_finished)
 
-            live, alive = jax.lax.top_k(jnp.where(ends, -jnp.inf, totals), self.size)
+            live, alive = top_k(jnp.where(ends, -jnp.inf, totals), self.size)
             rows, tokens = (jnp.take_along_axis(x, alive, axis=1) for x in (rows, tokens))
             worst = finished.scores[:, -1]
             improvable = live[:, 0] / jnp.asarray(prospects)[step] > worst
@@ -121,5 +122,5 @@ class _Hypotheses(NamedTuple):
 def _best_of(ours: Generated, others: Generated) -> Generated:
     """As many as there are of ours, best first; ours come before equals."""
     tokens, scores = (jnp.concatenate(pair, axis=1) for pair in zip(ours, others, strict=True))
-    scores, order = jax.lax.top_k(scores, ours.scores.shape[1])
+    scores, order = top_k(scores, ours.scores.shape[1])
     return Generated(jnp.take_along_axis(tokens, order[:, :, None], axis=1), scores)

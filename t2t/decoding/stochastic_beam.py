@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from t2t.decoding.history import History
 from t2t.decoding.strategy import Decoder, Generated, Rules
+from t2t.decoding.top_k import top_k
 
 Warp = Callable[[jax.Array, History], jax.Array]
 
@@ -58,7 +59,7 @@ def search(
         # An ended prefix has one continuation, itself.
         ended = jnp.where(jnp.arange(vocab) == 0, prefixes.perturbed[:, :, None], -jnp.inf)
         perturbed = jnp.where(prefixes.ended[:, :, None], ended, perturbed)
-        perturbed, flat = jax.lax.top_k(perturbed.reshape(batch, n * vocab), n)
+        perturbed, flat = top_k(perturbed.reshape(batch, n * vocab), n)
 
         beams, tokens = flat // vocab, flat % vocab
         ended, log_prob, score = (

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from t2t.decoding.history import History
+from t2t.decoding.top_k import top_k
 from t2t.errors import UserError
 
 _BITS_OF_ONE = 0x3F800000  # of the float32 1.0; less than 2 ** 30
@@ -43,7 +44,7 @@ class TopK:
             raise UserError(f"top_k must be at least 1, got {self.k}.")
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
-        best = jax.lax.top_k(logits, min(self.k, logits.shape[-1]))[0]
+        best = top_k(logits, min(self.k, logits.shape[-1]))[0]
         return _kept(logits, logits >= best[:, -1:])
 
 
