@@ -2,9 +2,9 @@
 
 Convention, that of the published figures in docs/performance.md: matrix products only, two
 operations per multiply-add; attention over the full square of positions, also in causal decoders
-and local layers; the embedding look-up is free, the projection to logits is not; a training step is
-three forward passes, one forward and two backward. What rematerialisation computes again is not
-counted, so a rate over these is MFU, not HFU.
+and local layers; the embedding look-up is free, the projection to logits is not; classifiers are
+left out; a training step is three forward passes, one forward and two backward. What
+rematerialisation computes again is not counted, so a rate over these is MFU, not HFU.
 """
 
 from t2t.models.attention import Attention

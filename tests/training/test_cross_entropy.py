@@ -9,6 +9,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from t2t.training.cross_entropy import summed_cross_entropy
 from t2t.training.losses import Loss
 from t2t.training.partitioning import MeshShape, batch_sharding, replicated
+from t2t.training.sampling import Sampling, sample
 
 BATCH, LENGTH, D_MODEL, VOCAB = 8, 7, 8, 16
 
@@ -161,6 +162,26 @@ def test_no_matrix_product_is_done_twice(positions):
     loss = limited(positions)
     assert products(lambda: summed_cross_entropy(untied, loss, *args)) == 1
     assert products(lambda: with_gradients(summed_cross_entropy, untied, loss, args)) == 3
+
+
+@pytest.mark.parametrize("positions", [3, 100])
+def test_tokens_are_drawn_from_the_same_logits(positions):
+    args = random(untied)
+    uniforms = jax.random.uniform(jax.random.key(2), (BATCH, LENGTH, 2))
+    sampling, loss = Sampling(uniforms, temperature=0.5), limited(positions)
+
+    def drawing(*args, **kwargs):
+        return summed_cross_entropy(*args, **kwargs, sampling=sampling)
+
+    (total, scores), grads = with_gradients(drawing, untied, loss, args)
+    wanted = sample(untied(*args[:2]) / 0.5, uniforms)
+    np.testing.assert_array_equal(scores.sampled, wanted)
+    np.testing.assert_array_equal(drawing(untied, loss, *args)[1].sampled, wanted)
+    assert len(np.unique(wanted)) > 5
+    out, plain = with_gradients(summed_cross_entropy, untied, loss, args)
+    assert_close((total, grads), (out[0], plain))
+    text = str(jax.make_jaxpr(lambda: with_gradients(drawing, untied, loss, args))())
+    assert text.count(" dot_general[") == 3
 
 
 MESHES = [(8, 1, 1), (1, 8, 1), (2, 2, 2), (1, 1, 8)]

@@ -9,11 +9,12 @@ import pytest
 from t2t.models.attention import Attention
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model
+from t2t.models.electra import Electra
 from t2t.models.embedding import Embedding
 from t2t.models.encoder_decoder import EncoderDecoder, SourceEncoder
 from t2t.models.encoder_only import EncoderOnly
 from t2t.models.feed_forward import FeedForward
-from t2t.models.heads import HeadTransform, LMHead
+from t2t.models.heads import HeadTransform, LMHead, TokenClasses
 from t2t.models.norms import RMSNorm
 from t2t.models.presets import t5
 from t2t.models.stack import Stack
@@ -99,6 +100,13 @@ def test_equals_the_compiler_for_one_stack(architecture):
     forward = jax.jit(lambda params, batch: model.bind(params)(batch))
     cost = forward.lower(model.abstract_params, batch).compile().cost_analysis()
     assert cost["flops"] == pytest.approx(2 * forward_flops(config, 64, 0), rel=0.03)
+
+
+def test_both_parts_of_an_electra_count():
+    generator = EncoderOnly(512, _config().encoder, (LMHead(),))
+    discriminator = EncoderOnly(512, _config().encoder, (TokenClasses(1),))
+    parts = forward_flops(generator, 64, 0) + forward_flops(discriminator, 64, 0)
+    assert forward_flops(Electra(generator, discriminator), 64, 0) == parts
 
 
 def test_a_step_is_three_forward_passes_per_row():

@@ -43,6 +43,21 @@ def test_a_task_that_was_not_drawn_has_no_loss(log, tmp_path):
     assert values["train/b/target_tokens"] == 0
 
 
+def test_other_terms_are_means_over_their_own_items(log, tmp_path):
+    def pair(weight, loss, accuracy):
+        sums = {"weight": weight, "loss": loss, "accuracy": accuracy}
+        return {f"sentence/{name}": jnp.array(value) for name, value in sums.items()}
+
+    log.add(metrics() | pair(2.0, 3.0, 1.0))
+    log.add(metrics() | pair(6.0, 1.0, 5.0))
+    values = log.flush(2, tmp_path)
+    assert values["train/sentence/loss"] == pytest.approx(4 / 8)
+    assert values["train/sentence/accuracy"] == pytest.approx(6 / 8)
+    assert "train/sentence/weight" not in values
+    log.add(metrics() | pair(0.0, 0.0, 0.0))
+    assert not any("sentence" in name for name in log.flush(3, tmp_path))
+
+
 @pytest.mark.parametrize("bad", [{"loss": (np.nan, 1.0)}, {"grad_norm": np.inf}])
 def test_what_is_not_finite_stops_at_its_step(log, tmp_path, bad):
     log.add(metrics())
