@@ -12,11 +12,13 @@ from t2t import __version__
 from t2t.commands import (
     adapt,
     cache,
+    embed,
     evaluate,
     export_model,
     import_model,
     infer,
     inspect,
+    score,
     train,
 )
 from t2t.commands.parser import Parser
@@ -61,7 +63,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"t2t {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (train, evaluate, infer, inspect, cache, import_model, export_model, adapt):
+    for module in (
+        train,
+        evaluate,
+        infer,
+        score,
+        embed,
+        inspect,
+        cache,
+        import_model,
+        export_model,
+        adapt,
+    ):
         module.add_to(commands)
     return parser
 

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from t2t import config
-from t2t.data.features import Feature
+from t2t.data.features import Feature, inputs_feature
 from t2t.data.mixtures import Mixture, leaf_tasks
 from t2t.data.objectives.glm import GlmObjective
 from t2t.data.registry import get_mixture_or_task
@@ -20,8 +20,10 @@ from t2t.data.tasks import Task
 from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.blank_filling import BlankReader
 from t2t.decoding.decoding import Decoding
+from t2t.decoding.embedder import Embedder
 from t2t.decoding.predictor import Predictor
 from t2t.decoding.reading import InputLimit, Reader, TextReader
+from t2t.decoding.scorer import Scorer
 from t2t.errors import UserError
 from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
 from t2t.interop.tokenizer_files import vocabulary_of
@@ -67,7 +69,10 @@ class TrainedModel:
 
     @property
     def features(self) -> Mapping[str, Feature]:
-        """Of inputs and targets; raises UserError if there is neither task nor tokenizer."""
+        """Of inputs and targets; raises UserError if there is neither task nor tokenizer.
+
+        An imported decoder alone is a language model: it has targets, whose texts have no end.
+        """
         if self.task_or_mixture is not None:
             return self.task_or_mixture.output_features
         vocabulary = vocabulary_of(self.tokenizer) if isinstance(self.tokenizer, Path) else None
@@ -76,6 +81,8 @@ class TrainedModel:
                 "This imported model has no tokenizer that t2t reads; name a task with its "
                 "vocabulary: --mixture=..."
             )
+        if isinstance(self.model.config, DecoderOnly):
+            return {"targets": Feature(vocabulary, add_eos=False)}
         return {name: Feature(vocabulary) for name in ("inputs", "targets")}
 
     def reader(
@@ -97,8 +104,6 @@ class TrainedModel:
         objectives = [t.objective for t in tasks if isinstance(t.objective, GlmObjective)]
         if objectives and isinstance(config, DecoderOnly):
             return BlankReader(config, features, objectives, max_length, limit)
-        if self.task_or_mixture is None and isinstance(config, DecoderOnly):
-            features = {"targets": features["targets"]}  # it goes on from a text
         return TextReader(config, features, max_length, limit)
 
     def predictor(
@@ -111,6 +116,34 @@ class TrainedModel:
         """Generates: `load_trained("runs/x").predictor(Decoding(Beam(4))).predict(texts)`."""
         reader = self.reader(decoding.max_length, limit)
         return Predictor(self.model, self.params, reader, decoding, batch_size=batch_size)
+
+    def scorer(self, *, batch_size: int = 64) -> Scorer:
+        """Tells how likely it finds texts: `.scorer().score(records)`, `.scorer().rank(records)`.
+
+        Raises:
+          UserError: as `Scorer`.
+        """
+        return Scorer(self.model, self.params, self.features, batch_size=batch_size)
+
+    def embedder(
+        self,
+        pooling: str = "mean",
+        normalize: bool = False,
+        *,
+        limit: InputLimit = InputLimit(),  # noqa: B008 (frozen)
+        batch_size: int = 64,
+    ) -> Embedder:
+        """Turns texts into vectors: `.embedder().embed(texts)`; see `Embedder`."""
+        inputs = inputs_feature(self.features)
+        return Embedder(
+            self.model,
+            self.params,
+            inputs,
+            pooling,
+            normalize,
+            limit=limit,
+            batch_size=batch_size,
+        )
 
     def evaluate(
         self,

@@ -18,6 +18,7 @@ from t2t.models.definition import Model, Params
 from t2t.models.electra import Electra
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.encoder_only import EncoderOnly
+from t2t.models.stack import Stack
 
 
 class Embedding(NamedTuple):
@@ -39,6 +40,10 @@ class Embedder:
     encoder-decoder reads its inputs as in training. A decoder alone reads its start token first,
     which is not pooled. Results depend on neither the batch size nor the other texts, up to
     rounding.
+
+    Attributes:
+      vocabulary: of the tokens.
+      width: of each vector, d_model.
     """
 
     def __init__(
@@ -71,7 +76,8 @@ class Embedder:
         one_of("pooling", pooling, POOLINGS)
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, got {batch_size}.")
-        self._params, self._inputs, self._limit = params, inputs, limit
+        self.vocabulary, self.width = inputs.vocabulary, _read_by(model).d_model
+        self._params, self._limit = params, limit
         self._batch_size, self._pooling = batch_size, pooling
         self._pad_id = model.config.tokens.pad or 0
         self._before, self._after = _around(model, inputs)
@@ -102,7 +108,7 @@ class Embedder:
     def _tokens(self, texts: list[str], before: int) -> list[np.ndarray]:
         """Of texts that are the records after the first `before` ones."""
         framed = []
-        encoded = self._inputs.vocabulary.encode_batch(texts)
+        encoded = self.vocabulary.encode_batch(texts)
         added = len(self._before) + len(self._after)
         why = f"the model reads {self._most}"
         for number, tokens in enumerate(encoded, before + 1):
@@ -137,14 +143,19 @@ def _around(model: Model, inputs: Feature) -> tuple[np.ndarray, np.ndarray]:
     return before, after
 
 
+def _read_by(model: Model) -> Stack:
+    """The stack whose output the vectors are."""
+    config = model.config
+    if isinstance(config, Electra):
+        return config.discriminator.encoder
+    return config.decoder if isinstance(config, DecoderOnly) else config.encoder
+
+
 def _position_limit(model: Model) -> int | None:
     """How many tokens of a text, with those around it, a model reads; None for any number."""
     config = model.config
     if isinstance(config, EncoderDecoder):
         return encoder_limit(config)
-    if isinstance(config, Electra):
-        return position_limit(config.discriminator.encoder)
-    if not isinstance(config, DecoderOnly):
-        return position_limit(config.encoder)
-    limit = position_limit(config.decoder)
-    return limit if limit is None or fills_blanks(config) else limit - 1
+    limit = position_limit(_read_by(model))
+    starts = isinstance(config, DecoderOnly) and not fills_blanks(config)
+    return limit - 1 if starts and limit is not None else limit

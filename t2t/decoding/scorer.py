@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from t2t.data.features import Feature, append_eos_after_trim, inputs_feature
+from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.length_buckets import windows
 from t2t.decoding.likelihoods import Alternatives, likelihoods_of
 from t2t.decoding.scoring_records import ScoringRecord, to_rank, to_score
@@ -86,6 +87,11 @@ class Scorer:
         self._encodes = isinstance(model.config, EncoderDecoder)
         self._targets = features["targets"]
         self._inputs = inputs_feature(features)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Of the targets."""
+        return self._targets.vocabulary
 
     def score(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Scored]:
         """Yields the likelihood of the "targets" of each record after its "inputs", in order.

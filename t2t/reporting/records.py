@@ -4,14 +4,12 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import TextIO
 
 from t2t.decoding.prediction import Prediction, Record
 from t2t.errors import UserError
 from t2t.reporting.lines import Line, read_lines
+from t2t.reporting.whole_files import whole_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,17 +101,5 @@ def open_output(path: str) -> Iterator[Callable[[str], None]]:
     if path == "-":
         yield lambda line: print(line, flush=True)
         return
-    target = Path(path)
-    if target.is_dir():
-        raise UserError(f"Cannot write '{path}': it is a folder.")
-    partial = target.with_name(target.name + ".tmp")
-    try:
-        file: TextIO = partial.open("w", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"Cannot write '{path}': {error.strerror}.") from error
-    try:
-        with file:
-            yield lambda line: print(line, file=file)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path, "w") as file:
+        yield lambda line: print(line, file=file)

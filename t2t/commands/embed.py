@@ -1,0 +1,59 @@
+"""`t2t embed`."""
+
+import argparse
+import contextlib
+import itertools
+from typing import Any
+
+from t2t.commands.parser import add_command, add_trained, load, prepare_jax, refuse
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command to the parser."""
+    command = add_command(commands, "embed", run, "Turn texts into vectors.")
+    add_trained(command)
+    command.add_argument("--input", default="-", metavar="FILE", help=
+        "text, one per line, or JSON lines with a field 'inputs' (default: standard input)"
+    )  # fmt: skip
+    command.add_argument("--output", default="-", metavar="FILE", help=
+        ".npy, .npz (for every token) or .jsonl (default: JSON lines on standard output)"
+    )  # fmt: skip
+    command.add_argument("--format", choices=("auto", "text", "jsonl"), default="auto", help=
+        "of the input; auto: jsonl if the first line is a JSON object")  # fmt: skip
+    command.add_argument("--pooling", choices=("mean", "first", "last", "tokens"), default="mean",
+        help="of a text's tokens (default: mean); tokens: a vector for each")  # fmt: skip
+    command.add_argument("--normalize", action="store_true", help="to vectors of length 1")
+    command.add_argument("--max_input_length", type=int, metavar="N", help=
+        "tokens of a text, special ones included (default: what the model can read)"
+    )  # fmt: skip
+    command.add_argument("--truncate", action="store_true", help="cut longer texts")
+    command.add_argument("--batch_size", type=int, default=64, metavar="N")
+    command.epilog = (
+        "Example: t2t embed --model_dir runs/bert --input texts.txt --output vectors.npy"
+    )
+
+
+def run(args: argparse.Namespace, bindings: list[str]) -> int:
+    """Runs the command."""
+    refuse(bindings)
+    from t2t.reporting.records import read_inputs
+    from t2t.reporting.vectors import check_format, open_vectors
+
+    check_format(args.output, per_token=args.pooling == "tokens")
+    with contextlib.ExitStack() as stack:
+        records = read_inputs(args.input, args.format, stack)
+        prepare_jax()
+        from t2t.decoding.reading import InputLimit
+
+        limit = InputLimit(args.max_input_length, args.truncate)
+        trained = load(args)
+        embedder = trained.embedder(
+            args.pooling, args.normalize, limit=limit, batch_size=args.batch_size
+        )
+        output = open_vectors(args.output, embedder.vocabulary, embedder.width)
+        write = stack.enter_context(output)
+        read, given = itertools.tee(records.items)
+        embeddings = embedder.embed(record["inputs"] for record, _ in read)
+        for (record, _), embedding in zip(given, embeddings, strict=True):
+            write(record, embedding)
+    return 0

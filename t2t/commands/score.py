@@ -1,0 +1,56 @@
+"""`t2t score`."""
+
+import argparse
+import contextlib
+import itertools
+from typing import Any
+
+from t2t.commands.parser import add_command, add_trained, load, prepare_jax, refuse
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command to the parser."""
+    command = add_command(commands, "score", run, "Tell how likely a model finds given texts.")
+    add_trained(command)
+    command.add_argument("--input", default="-", metavar="FILE", help=
+        "JSON lines with 'targets', a text, or 'candidates', a list of texts to rank, and "
+        "'inputs' before them (default: standard input)")  # fmt: skip
+    command.add_argument("--output", default="-", metavar="FILE", help="default: standard output")
+    command.add_argument("--per_token", action="store_true", help=
+        "write the log-probability of every token, too")  # fmt: skip
+    command.add_argument("--normalize", action="store_true", help=
+        "divide log-likelihoods by numbers of tokens")  # fmt: skip
+    command.add_argument("--batch_size", type=int, default=64, metavar="N")
+    command.epilog = (
+        'Example: echo \'{"inputs": "correct: recieve", "candidates": ["receive", "relieve"]}\' '
+        "| t2t score --model_dir runs/quickstart"
+    )
+
+
+def run(args: argparse.Namespace, bindings: list[str]) -> int:
+    """Runs the command."""
+    refuse(bindings)
+    from t2t.reporting.lines import read_lines
+    from t2t.reporting.records import open_output
+
+    with contextlib.ExitStack() as stack:
+        lines = read_lines(args.input, stack)
+        prepare_jax()
+        from t2t.decoding.scoring_records import either
+        from t2t.reporting.scores import as_json
+
+        scorer = load(args).scorer(batch_size=args.batch_size)
+        read, given = itertools.tee((line.record(), line.where) for line in lines)
+        found = scorer.score_all(either(record, where) for record, where in read)
+        write = stack.enter_context(open_output(args.output))
+        for (record, _), scored in zip(given, found, strict=True):
+            line = as_json(
+                record,
+                scored,
+                vocabulary=scorer.vocabulary,
+                ranked="candidates" in record,
+                normalize=args.normalize,
+                per_token=args.per_token,
+            )
+            write(line)
+    return 0
