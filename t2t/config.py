@@ -55,6 +55,10 @@ OPTIMISATION = (
     "t2t.training.losses:Loss",
     "t2t.training.sentence_pair_loss:SentencePairLoss",
     "t2t.training.electra_loss:ElectraLoss",
+    *(
+        f"t2t.training.head_losses:{name}"
+        for name in ("SequenceClassification", "TokenClassification", "SpanExtraction")
+    ),
     "t2t.training.trainable:Trainable",
     "t2t.models.lora:LoRA",
     "t2t.training.partitioning:MeshShape",

@@ -21,6 +21,7 @@ from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.blank_filling import BlankReader
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.embedder import Embedder
+from t2t.decoding.head_predictor import HeadPredictor, HeadReader
 from t2t.decoding.predictor import Predictor
 from t2t.decoding.reading import InputLimit, Reader, TextReader
 from t2t.decoding.scorer import Scorer
@@ -32,10 +33,12 @@ from t2t.models.definition import Model, Params
 from t2t.models.lora import LoRAModel, make_model
 from t2t.models.serialization import from_dict
 from t2t.training.checkpoints import Checkpoints
+from t2t.training.head_loss import HeadLoss
 from t2t.training.loop import check_vocabularies, train
 from t2t.training.losses import Loss
 from t2t.training.partitioning import MeshShape, param_shardings
 from t2t.training.run_directory import RunDirectory
+from t2t.training.training_loss import TrainingLoss
 from t2t.user_modules import import_user_module
 
 
@@ -66,6 +69,11 @@ class TrainedModel:
         if isinstance(self.model, LoRAModel):
             return self.model.lora.merge(self.params)
         return self.params
+
+    @property
+    def loss(self) -> TrainingLoss:
+        """That it was trained by."""
+        return self.arguments.get("loss", Loss())
 
     @property
     def features(self) -> Mapping[str, Feature]:
@@ -116,6 +124,32 @@ class TrainedModel:
         """Generates: `load_trained("runs/x").predictor(Decoding(Beam(4))).predict(texts)`."""
         reader = self.reader(decoding.max_length, limit)
         return Predictor(self.model, self.params, reader, decoding, batch_size=batch_size)
+
+    def head_predictor(
+        self, *, batch_size: int = 64, max_length: int | None = None
+    ) -> HeadPredictor:
+        """Says of records what its head was trained to: `.head_predictor().predict(texts)`.
+
+        Args:
+          batch_size: rows at a time.
+          max_length: tokens of a row, at most; None for what it was trained with.
+
+        Raises:
+          UserError: if it was not trained by the loss of a head.
+        """
+        loss, tasks = self.loss, self.task_or_mixture
+        if not isinstance(loss, HeadLoss) or tasks is None:
+            raise UserError(
+                f"This model was not trained to classify: its loss is {type(loss).__name__}."
+            )
+        config = self.model.config
+        reader = HeadReader(
+            loss.head.name,
+            loss.rows(config, tasks),
+            loss.converter(config, tasks, pack=False),
+            max_length or self.arguments["sequence_length"]["inputs"],
+        )
+        return HeadPredictor(self.model, self.params, reader, batch_size=batch_size)
 
     def scorer(self, *, batch_size: int = 64) -> Scorer:
         """Tells how likely it finds texts: `.scorer().score(records)`, `.scorer().rank(records)`.
@@ -172,7 +206,7 @@ class TrainedModel:
             dataclasses.replace(policy, **changes),
             self.arguments.get("seed", 0),
             self.arguments.get("converter"),
-            self.arguments.get("loss", Loss()),
+            self.loss,
         )
         return evaluator.evaluate(self.params)
 

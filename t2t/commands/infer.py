@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2t.commands.decoding_flags import add_decoding, decoding_of, processors_of
 from t2t.commands.parser import add_command, add_gin, add_trained, load, prepare_jax
+from t2t.errors import UserError
 
 if TYPE_CHECKING:
     from t2t.decoding.prediction import Predicts
@@ -66,11 +67,20 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
 
 def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts", bool]:
     """What predicts, and whether it gives several predictions for an input."""
+    from t2t.decoding.decoding import Decoding
     from t2t.decoding.predictor import Predictor
     from t2t.decoding.reading import InputLimit
+    from t2t.training.head_loss import HeadLoss
 
     limit, decoding = InputLimit(args.max_input_length, args.truncate), decoding_of(args, bindings)
     trained = load(args)
+    if isinstance(trained.loss, HeadLoss):
+        if decoding != Decoding() or args.prefix:
+            raise UserError(
+                "This model classifies and generates nothing; leave out what is about generation."
+            )
+        length = args.max_input_length
+        return trained.head_predictor(batch_size=args.batch_size, max_length=length), False
     reader = trained.reader(decoding.max_length, limit)
     extra = processors_of(args, reader.vocabulary, reader.eos_id)
     decoding = dataclasses.replace(decoding, processors=(*decoding.processors, *extra))

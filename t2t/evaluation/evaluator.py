@@ -22,7 +22,7 @@ from t2t.decoding.decoding import Decoding
 from t2t.errors import UserError, described
 from t2t.evaluation.baselines import unigram_loss
 from t2t.evaluation.confidence import Interval, bootstrap_interval
-from t2t.evaluation.generation import Generation, generates
+from t2t.evaluation.predictions import make_predictions, predicts
 from t2t.evaluation.task_metrics import Outputs, task_metrics
 from t2t.evaluation.term_metrics import term_metrics
 from t2t.models.definition import Model, Params
@@ -30,6 +30,8 @@ from t2t.training.losses import Loss
 from t2t.training.partitioning import batch_sharding, check_batch_size
 from t2t.training.step import make_eval_step
 from t2t.training.training_loss import TrainingLoss
+
+_SHOWN = ("inputs", "pair", "targets")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Evaluator:
     """Evaluates parameters on fixed sets of examples. Compiles once per task and kind of work.
 
     Models that generate are asked for predictions, too, where a task has metrics for them; the
-    others for loss and token accuracy alone.
+    others, but for heads of labels, for loss and token accuracy alone.
 
     On several processes every one reads all examples; the devices share the computation.
     """
@@ -114,7 +116,7 @@ class Evaluator:
         check_batch_size(policy.batch_size, mesh)
         loss.check(model.config, task_or_mixture)
         self._model, self._mesh, self._policy, self._seed = model, mesh, policy, seed
-        tasks = leaf_tasks(task_or_mixture)
+        tasks = leaf_tasks(loss.prepared(model.config, task_or_mixture))
         converter = converter or loss.converter(model.config, task_or_mixture, pack=False)
         unpacked = dataclasses.replace(converter, pack=False)
         self._sets = {
@@ -131,7 +133,7 @@ class Evaluator:
         }
         self._kinds = {
             name: _metric_kinds(s.task)
-            - (set() if generates(model.config, s.task) else {"predict"})
+            - (set() if predicts(model.config, loss, s.task) else {"predict"})
             for name, s in self._sets.items()
         }
         if not self._sets:
@@ -145,7 +147,9 @@ class Evaluator:
         self._predicts_tokens = loss.predicts_tokens
         if any("predict" in kinds for kinds in self._kinds.values()):
             decoding = policy.decoding_of(sequence_length)
-            self._generation = Generation(model, mesh, decoding, sequence_length)
+            self._predictions = make_predictions(
+                model, mesh, loss, task_or_mixture, decoding, sequence_length
+            )
 
     def evaluate(self, params: Params) -> dict[str, TaskResult]:
         """Returns the result of each task."""
@@ -159,10 +163,10 @@ class Evaluator:
         if self._kinds[name]:
             outputs: dict[MetricKind, Sequence[Any]] = {"score": (-sums["loss"]).tolist()}
             if "predict" in self._kinds[name]:
-                decoded = self._generation.predict(params, examples, self._policy.batch_size)
+                decoded = self._predictions.predict(params, examples, self._policy.batch_size)
                 outputs["predict"] = self._postprocess(name, decoded)
                 predictions = tuple(
-                    {"inputs": text["inputs"], "targets": text["targets"], "prediction": prediction}
+                    {n: text[n] for n in _SHOWN if n in text} | {"prediction": prediction}
                     for text, prediction in zip(self._texts[name], decoded, strict=True)
                 )
             own, values = task_metrics(examples.task, self._targets[name], outputs)

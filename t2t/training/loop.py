@@ -127,7 +127,7 @@ def train(
     run.check_identity(model, vocabularies, lora)
     run.check_trainable()
     pipeline = TrainPipeline(
-        task_or_mixture,
+        loss.prepared(model, task_or_mixture),
         sequence_length,
         batch_size,
         seed=seed,

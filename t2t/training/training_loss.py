@@ -67,6 +67,10 @@ class TrainingLoss(abc.ABC):
     def check(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> None:
         """Raises UserError if the model has no such head, or the task no such labels."""
 
+    def prepared(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> Task | Mixture:
+        """What examples come from: the same tasks, or with a last preprocessor for this loss."""
+        return task_or_mixture
+
     @abc.abstractmethod
     def converter(
         self, model: ModelConfig, task_or_mixture: Task | Mixture, pack: bool

@@ -5,6 +5,7 @@ the end of a task, which stays what it was for its metrics: strings in, strings 
 """
 
 from t2t.data.heads.base import HeadRows as HeadRows
+from t2t.data.heads.base import Reading as Reading
 from t2t.data.heads.base import Row as Row
 from t2t.data.heads.classification import ClassRows as ClassRows
 from t2t.data.heads.classification import PairClassRows as PairClassRows

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,13 @@ from t2t.errors import UserError
 
 Row = Mapping[str, np.ndarray]
 """Int32 arrays by name: "inputs" `[tokens]`, "token_types" `[tokens]`, and others of its kind."""
+
+
+class Reading(NamedTuple):
+    """What a head says of a row, as text, and the logarithm of its probability."""
+
+    text: str
+    score: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +79,8 @@ class HeadRows(abc.ABC):
         """Int32 `[items]` labels and their loss weights, 0 or 1."""
 
     @abc.abstractmethod
-    def read(self, row: Row, example: Example, outputs: np.ndarray) -> str:
-        """The prediction as text.
+    def read(self, row: Row, example: Example, outputs: np.ndarray) -> Reading:
+        """The prediction.
 
         Args:
           row: of this example.
@@ -81,3 +88,10 @@ class HeadRows(abc.ABC):
           outputs: float32 logits of the head: `[classes]`, or `[length, classes]` of a head of
             tokens; what stands behind the row's own tokens does not matter.
         """
+
+
+def log_softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Logarithms of probabilities, float64."""
+    wide = logits.astype(np.float64)
+    wide = wide - wide.max(axis=axis, keepdims=True)
+    return wide - np.log(np.exp(wide).sum(axis=axis, keepdims=True))

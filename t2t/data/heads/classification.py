@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from t2t.data.heads.base import HeadRows, Row
+from t2t.data.heads.base import HeadRows, Reading, Row, log_softmax
 from t2t.data.heads.framing import longest_first
 from t2t.data.sources import Example
 from t2t.data.vocabularies.labels import LabelVocabulary
@@ -34,8 +34,9 @@ class ClassRows(HeadRows):
             raise UserError(f"'targets' must be one of the labels {self.classes.listed}.")
         return np.array(labels, np.int32), np.ones(1, np.int32)
 
-    def read(self, row: Row, example: Example, outputs: np.ndarray) -> str:
-        return self.classes.labels[int(np.argmax(outputs))]
+    def read(self, row: Row, example: Example, outputs: np.ndarray) -> Reading:
+        best = int(np.argmax(outputs))
+        return Reading(self.classes.labels[best], float(log_softmax(outputs)[best]))
 
 
 @dataclasses.dataclass(frozen=True)

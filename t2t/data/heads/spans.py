@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from t2t.data.heads.base import HeadRows, Row
+from t2t.data.heads.base import HeadRows, Reading, Row, log_softmax
 from t2t.data.heads.words import encode_words, words_and_marks
 from t2t.data.sources import Example
 
@@ -82,19 +82,21 @@ class SpanRows(HeadRows):
             return none, taken
         return np.array([row["word_starts"][first], row["word_ends"][last]], np.int32), taken
 
-    def read(self, row: Row, example: Example, outputs: np.ndarray) -> str:
+    def read(self, row: Row, example: Example, outputs: np.ndarray) -> Reading:
         """The best span of whole words, as it stands in the context; "" where none scores more."""
-        starts, ends = outputs[row["word_starts"], 0], outputs[row["word_ends"], 1]
+        logs = log_softmax(outputs[: len(row["inputs"])], axis=0)
+        starts, ends = logs[row["word_starts"], 0], logs[row["word_ends"], 1]
+        none = Reading("", float(logs[0].sum()))
         if not len(starts):
-            return ""
-        scores = starts[:, None] + ends[None]
+            return none
         last, first = np.arange(len(starts))[None], np.arange(len(starts))[:, None]
         allowed = (first <= last) & (last < first + self.max_answer_words)
-        best = int(np.argmax(np.where(allowed, scores, -np.inf)))
-        i, j = divmod(best, len(starts))
-        if scores[i, j] < outputs[0].sum():
-            return ""
-        return example["pair"][row["char_starts"][i] : row["char_ends"][j]]
+        scores = np.where(allowed, starts[:, None] + ends[None], -np.inf)
+        i, j = divmod(int(np.argmax(scores)), len(starts))
+        if scores[i, j] < none.score:
+            return none
+        answer = example["pair"][row["char_starts"][i] : row["char_ends"][j]]
+        return Reading(answer, float(scores[i, j]))
 
     def _count(self, what: str) -> None:
         self._seen[what] += 1

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from t2t.data.heads.base import HeadRows, Row
+from t2t.data.heads.base import HeadRows, Reading, Row, log_softmax
 from t2t.data.heads.words import encode_words, spaced_words
 from t2t.data.preprocessors.apply import short
 from t2t.data.sources import Example
@@ -55,8 +55,9 @@ class TagRows(HeadRows):
         labels[starts], weights[starts] = ids[: len(starts)], 1
         return labels, weights
 
-    def read(self, row: Row, example: Example, outputs: np.ndarray) -> str:
+    def read(self, row: Row, example: Example, outputs: np.ndarray) -> Reading:
         """A tag per word; `UNREAD` for each that had no room."""
-        starts = row["word_starts"]
-        found = [self.tags.labels[i] for i in np.argmax(outputs[starts], axis=-1).tolist()]
-        return " ".join(found + [UNREAD] * (len(example["inputs"].split()) - len(found)))
+        scores = log_softmax(outputs[row["word_starts"]])
+        found = [self.tags.labels[i] for i in np.argmax(scores, axis=-1).tolist()]
+        unread = [UNREAD] * (len(example["inputs"].split()) - len(found))
+        return Reading(" ".join(found + unread), float(scores.max(axis=-1).sum()))

@@ -1,0 +1,53 @@
+"""What a head says of the examples of evaluation sets, as text."""
+
+import jax
+from jax.sharding import Mesh
+
+from t2t.data.evaluation_set import EvaluationSet
+from t2t.data.heads import HeadRows
+from t2t.data.sources import Example
+from t2t.models.definition import Model, Params
+from t2t.training.partitioning import batch_sharding, replicated
+
+
+class HeadPredictions:
+    """Predicts for evaluation sets, with one compilation.
+
+    Args:
+      model: with the head.
+      mesh: of the devices that share the computation.
+      head: its name.
+      rows: that the examples were made by.
+    """
+
+    def __init__(self, model: Model, mesh: Mesh, head: str, rows: HeadRows):
+        self._mesh, self._rows = mesh, rows
+        self._texts: dict[str, list[Example]] = {}
+        self._outputs = jax.jit(
+            lambda params, batch: model.bind(params).outputs(batch, head),
+            out_shardings=replicated(mesh),
+        )
+
+    def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
+        """The prediction for each example."""
+        sharding, outputs = batch_sharding(self._mesh), []
+        for batch in examples.batches(batch_size):
+            on_devices = {
+                name: jax.make_array_from_callback(x.shape, sharding, x.__getitem__)
+                for name, x in batch.items()
+            }
+            outputs += list(jax.device_get(self._outputs(params, on_devices)))
+        return [
+            self._rows.read(row, text, output).text
+            for row, text, output in zip(
+                examples.examples, self._texts_of(examples), outputs, strict=False
+            )
+        ]
+
+    def _texts_of(self, examples: EvaluationSet) -> list[Example]:
+        name = examples.task.name
+        if name not in self._texts:
+            self._texts[name] = [
+                {**text, "inputs": text["inputs_pretokenized"]} for text in examples.texts()
+            ]
+        return self._texts[name]
