@@ -186,6 +186,8 @@ class TextReader(Reader):
         """The text of prefix and new tokens; after a text, what was added to it."""
         decode = self.vocabulary.decode
         said = np.concatenate([prefix, tokens])
+        ends = np.flatnonzero(before == self.vocabulary.eos_id)  # where `decode` would stop
+        before = before[ends[-1] + 1 :] if len(ends) else before
         if not len(before):
             return decode(said)
         # A word's piece alone would lose the white space in front of it.

@@ -241,4 +241,6 @@ def test_what_is_added_to_a_text_keeps_its_white_space():
     reader = TextReader(GPT, {"targets": feature}, 6)
     draft = reader.read({"inputs": "3 4"}, "Record 1")
     assert draft.then(np.array([5, 6])).text == " 5 6"
+    of_two_texts = reader.read({"inputs": "3 1 4"}, "Record 1")  # 1 is the end of sequence
+    assert of_two_texts.then(np.array([5, 6])).text == " 5 6"
     assert reader.read({"inputs": ""}, "Record 1").then(np.array([5, 6])).text == "5 6"

@@ -1,0 +1,88 @@
+"""An imported decoder and its tokenizer go on from texts as in transformers."""
+
+import pytest
+
+pytest.importorskip("torch", exc_type=ImportError)
+pytest.importorskip("transformers", exc_type=ImportError)
+
+import torch
+from transformers import (
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
+
+from t2t.cli import main
+from t2t.decoding.decoding import Decoding
+from t2t.trained import load_trained
+from tests.data.vocabularies.tokenizer_files import byte_level_bpe
+
+pytestmark = pytest.mark.parity
+
+TEXTS = [
+    "the cats sat",
+    "",
+    "a dog",
+    "on the mat the",
+    "the cat",
+    "is a cat",
+    "dogs",
+    "sat on a mat",
+]
+LENGTH = 8
+
+
+def gpt2(vocab_size, end):
+    ids = {"bos_token_id": end, "eos_token_id": end}
+    return GPT2LMHeadModel(
+        GPT2Config(vocab_size=vocab_size, n_positions=48, n_embd=16, n_layer=2, n_head=2, **ids)
+    )
+
+
+def llama(vocab_size, end):
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=vocab_size,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=48,
+            bos_token_id=end,
+            eos_token_id=end,
+        )
+    )
+
+
+@pytest.mark.parametrize("make", [gpt2, llama])
+def test_texts_go_on_as_in_transformers(make, tmp_path, monkeypatch):
+    (tmp_path / "hf").mkdir()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(byte_level_bpe(tmp_path, special_tokens=())), eos_token="the"
+    )
+    torch.manual_seed(0)
+    model = make(len(tokenizer), tokenizer.eos_token_id).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim > 1:  # so that it does not say one token again and again
+                parameter.mul_(3 if "embed" in name or "wte" in name or "wpe" in name else 25)
+    model.save_pretrained(tmp_path / "hf")
+    tokenizer.save_pretrained(tmp_path / "hf")
+    monkeypatch.chdir(tmp_path)
+    assert main(["import", "--from_hf=hf", "--model_dir=run"]) == 0
+    predictor = load_trained("run").predictor(Decoding(max_length=LENGTH), batch_size=4)
+    found = [predictions[0].text for predictions in predictor.predict(TEXTS)]
+    theirs = AutoTokenizer.from_pretrained("hf")
+    for text, ours in zip(TEXTS, found, strict=True):
+        prompt = [theirs.eos_token_id, *theirs.encode(text, add_special_tokens=False)]
+        generated = model.generate(
+            torch.tensor([prompt]), max_new_tokens=LENGTH, do_sample=False, pad_token_id=0
+        )[0, len(prompt) :].tolist()
+        if theirs.eos_token_id in generated:
+            generated = generated[: generated.index(theirs.eos_token_id)]
+        assert ours == theirs.decode(generated)
+    assert len(set(found)) > 4
