@@ -13,9 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from t2t.data.features import Feature
+from t2t.decoding.embedder import Embedder
 from t2t.interop.families import family_of
 from t2t.interop.folders import open_folder
 from t2t.interop.hugging_face import load_hf, read_config
+from t2t.interop.tokenizer_files import vocabulary_of
 from t2t.interop.writing import write_tensors
 from t2t.models.definition import Model
 from t2t.models.heads import LMHead, SequenceClasses
@@ -79,6 +82,11 @@ def test_sentence_embeddings_of_minilm():
     hidden = np.asarray(Model(config).bind(params).hidden({"encoder_input_tokens": tokens}))
     embeddings = sentence_embeddings(hidden, mask)
     np.testing.assert_allclose(embeddings, sentence_embeddings(expected, mask), atol=TOLERANCE)
+    feature = Feature(vocabulary_of(folder), add_eos=False)
+    embedder = Embedder(Model(config), params, feature, "mean", normalize=True, batch_size=2)
+    for row, embedded in enumerate(embedder.embed(SENTENCES)):
+        assert embedded.tokens.tolist() == tokens[row, : mask[row].sum()].tolist()
+        np.testing.assert_allclose(embedded.vectors, embeddings[row], atol=TOLERANCE)
     similarities = embeddings @ embeddings.T
     assert similarities[0, 1] > 0.4 > 0.2 > similarities[0, 2]
     assert_written_as_read(folder, config, params)
