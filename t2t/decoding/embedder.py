@@ -80,7 +80,7 @@ class Embedder:
         self._params, self._limit = params, limit
         self._batch_size, self._pooling = batch_size, pooling
         self._pad_id = model.config.tokens.pad or 0
-        self._before, self._after = _around(model, inputs)
+        self._before, self._after = around_text(model, inputs)
         self._most = _position_limit(model)
         added = len(self._before) + len(self._after)
         if limit.max_length is not None and limit.max_length <= added:
@@ -131,7 +131,7 @@ class Embedder:
         return found
 
 
-def _around(model: Model, inputs: Feature) -> tuple[np.ndarray, np.ndarray]:
+def around_text(model: Model, inputs: Feature) -> tuple[np.ndarray, np.ndarray]:
     """int32 tokens before and after a text."""
     vocabulary, before, after = inputs.vocabulary, [], []
     if isinstance(model.config, EncoderOnly | Electra):
