@@ -133,14 +133,16 @@ class Embedder:
 
 def around_text(model: Model, inputs: Feature) -> tuple[np.ndarray, np.ndarray]:
     """int32 tokens before and after a text."""
-    vocabulary, before, after = inputs.vocabulary, [], []
+    vocabulary, before, after = inputs.vocabulary, None, None
     if isinstance(model.config, EncoderOnly | Electra):
-        before, after = [vocabulary.cls_id], [vocabulary.sep_id]
-    if after in ([], [None]) and inputs.add_eos:
-        after = [vocabulary.eos_id]
-    given = ([i for i in ids if i is not None] for ids in (before, after))
-    before, after = (np.array(ids, np.int32) for ids in given)
-    return before, after
+        before, after = vocabulary.cls_id, vocabulary.sep_id
+    if after is None and inputs.add_eos:
+        after = vocabulary.eos_id
+    return _tokens(before), _tokens(after)
+
+
+def _tokens(token: int | None) -> np.ndarray:
+    return np.array([] if token is None else [token], np.int32)
 
 
 def _read_by(model: Model) -> Stack:

@@ -80,5 +80,6 @@ def windows(items: Iterable[Item], batch_size: int) -> Iterator[list[Item]]:
 def position_limit(stack: Stack) -> int | None:
     """How many positions a stack has vectors for; None for any number."""
     positions = stack.positions
-    limited = isinstance(positions, LearnedPositions | TwoDimensionalPositions)
-    return positions.max_length if limited else None
+    if isinstance(positions, LearnedPositions | TwoDimensionalPositions):
+        return positions.max_length
+    return None

@@ -10,6 +10,7 @@ import numpy as np
 from t2t.decoding.length_buckets import buckets, length_class, padded, position_limit, sizes_of
 from t2t.decoding.log_probs import encode, score_continued, score_encoded
 from t2t.decoding.pooling import fills_blanks
+from t2t.decoding.prompts import check_generates
 from t2t.decoding.reading import encoder_limit
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
@@ -33,7 +34,7 @@ class EncoderDecoderLikelihoods:
 
     def __init__(self, model: Model, params: Params, batch_size: int):
         self._params, self._batch_size = params, batch_size
-        config = model.config
+        config = check_generates(model.config)
         self._pad_id = config.tokens.pad or 0
         self._inputs_limit = encoder_limit(config)
         self._targets_limit = position_limit(config.decoder)
@@ -78,8 +79,9 @@ class DecoderOnlyLikelihoods:
 
     def __init__(self, model: Model, params: Params, batch_size: int):
         self._params, self._batch_size = params, batch_size
-        self._pad_id = model.config.tokens.pad or 0
-        self._limit = position_limit(model.config.decoder)
+        config = check_generates(model.config)
+        self._pad_id = config.tokens.pad or 0
+        self._limit = position_limit(config.decoder)
         self._score = jax.jit(functools.partial(score_continued, model), static_argnums=4)
 
     def check(self, tokens: Alternatives, where: str) -> None:
