@@ -1,6 +1,7 @@
 """Every file of gin/systems: it loads, passes a dry run, has the size its header states, learns."""
 
 import re
+import sys
 
 import jax
 import numpy as np
@@ -161,3 +162,32 @@ def test_fine_tuning_has_batches_of_its_task(name):
     batch, _ = next(pipeline_of(arguments(name)).batches())
     [weights] = [array for key, array in batch.items() if key.endswith("loss_weights")]
     assert weights.any(axis=1).all()
+
+
+def test_the_page_has_every_file_and_the_sizes_of_the_headers():
+    page = (shipped("gin").parent / "docs" / "systems.md").read_text(encoding="utf-8")
+    stated = dict(re.findall(r"`(\w+_tiny)\.gin` \| ([\d,]+) \|", page))
+    headers = {path.stem: path.read_text(encoding="utf-8") for path in FILES}
+    assert stated == {
+        name: re.search(r"of ([\d,]+) parameters", headers[name])[1] for name in SYSTEMS
+    }
+    named = set(re.findall(r"(\w+)\.gin", page))
+    assert named <= headers.keys()
+    assert set(SYSTEMS) <= named
+    for name in TUNED:
+        _, system, kind = name.split("_", 2)
+        assert name in named or (f"`{system}`" in page and f"_{kind}.gin" in page), name
+
+
+def test_commands_of_the_page_are_those_of_the_readers():
+    page = (shipped("gin").parent / "docs" / "systems.md").read_text(encoding="utf-8")
+    get_mixture_or_task("reuters")
+    archives = {
+        value
+        for name, module in sys.modules.items()
+        if name.startswith("t2t_tasks.")
+        for value in vars(module).values()
+        if type(value).__name__ == "Archive"
+    }
+    assert len(archives) == 7
+    assert all(archive.fetch in page for archive in archives)
