@@ -92,12 +92,11 @@ class ElectraLoss(TrainingLoss):
         assert isinstance(config, Electra)
         generator, discriminator = Model(config.generator), Model(config.discriminator)
         expanded = model.expanded(params)
-        generator_key, discriminator_key, _ = split_key(key, 3)
-        *_, sampling_key = jax.random.split(jax.random.key(0) if key is None else key, 3)
+        generator_key, discriminator_key, sampling_key = split_key(key, 3)
 
         hidden = generator.bind(expanded["generator"]).hidden(batch, generator_key)
         targets = batch["encoder_target_tokens"]
-        uniforms = jax.random.uniform(sampling_key, (*targets.shape, 2))
+        uniforms = _uniforms(targets.shape, sampling_key)
         filled_in = self.generator.term(
             generator,
             expanded["generator"],
@@ -114,6 +113,16 @@ class ElectraLoss(TrainingLoss):
         )[..., 0]
         weights = self.weights(config, batch)["discriminator"]
         return {"loss": filled_in, "discriminator": _told_apart(logits, labels, weights)}
+
+
+def _uniforms(shape: tuple[int, int], key: jax.Array | None) -> jax.Array:
+    """Float32 `[rows, length, 2]`; without a key, the same in all rows, whatever their number."""
+    rows, length = shape
+    if key is not None:
+        return jax.random.uniform(key, (rows, length, 2))
+    return jnp.broadcast_to(
+        jax.random.uniform(jax.random.key(0), (1, length, 2)), (rows, length, 2)
+    )
 
 
 def _told_apart(logits: jax.Array, labels: jax.Array, weights: jax.Array) -> Term:

@@ -75,7 +75,7 @@ class TrainingLoss(abc.ABC):
     def converter(
         self, model: ModelConfig, task_or_mixture: Task | Mixture, pack: bool
     ) -> FeatureConverter:
-        """What makes batches of examples for this loss; raises UserError if it cannot `pack`."""
+        """What makes batches for this loss; `pack` is whether a row may hold several examples."""
 
     @abc.abstractmethod
     def weights(self, config: ModelConfig, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:

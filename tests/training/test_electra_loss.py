@@ -123,14 +123,18 @@ def test_no_gradient_flows_through_what_was_drawn():
     )
 
 
-def test_drawing_depends_on_the_step_and_not_in_evaluation():
+def test_drawing_depends_on_the_step_in_training_and_on_nothing_in_evaluation():
     warm = ElectraLoss()
     first, again, later = (
         step(MODEL, warm, BATCH, count=count)[1]["discriminator/loss"] for count in (0, 0, 1)
     )
     assert first == again != later
-    once, twice = (evaluate(MODEL, warm, BATCH) for _ in range(2))
-    jax.tree.map(np.testing.assert_array_equal, once, twice)
+    half = {name: array[4:] for name, array in BATCH.items()}
+    once, again, of_half = (evaluate(MODEL, warm, batch) for batch in (BATCH, BATCH, half))
+    jax.tree.map(np.testing.assert_array_equal, once, again)
+    np.testing.assert_array_equal(
+        of_half["discriminator/replaced"], once["discriminator/replaced"][4:]
+    )
 
 
 def test_dropout_of_either_part_drops_out():

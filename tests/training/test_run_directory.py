@@ -5,8 +5,10 @@ import pytest
 from t2t.errors import UserError
 from t2t.models.config import Compute, Dropout
 from t2t.models.decoder_only import DecoderOnly
+from t2t.models.electra import Electra
+from t2t.models.encoder_only import EncoderOnly
 from t2t.models.feed_forward import FeedForward
-from t2t.models.heads import LMHead
+from t2t.models.heads import LMHead, TokenClasses
 from t2t.models.initializers import NormalInit
 from t2t.models.lora import LoRA
 from t2t.models.positions import RoPE
@@ -77,6 +79,18 @@ def test_adapters_are_part_of_the_run_but_not_of_the_architecture(tmp_path, now)
     run.check_identity(TINY)  # as a source of parameters
     with pytest.raises(UserError, match=r"lora\.alpha is 4\.0 there"):
         run.check_identity(TINY, VOCABULARIES, now)
+
+
+def test_dropout_of_a_part_of_the_model_may_change(tmp_path):
+    stack = dataclasses.replace(TINY.encoder, positions=RoPE())
+    generator = EncoderOnly(384, stack, (LMHead(),))
+    electra = Electra(generator, EncoderOnly(384, stack, (TokenClasses(1),)))
+    dropping = dataclasses.replace(generator, dropout=Dropout(residual=0.1))
+    run = RunDirectory(tmp_path)
+    run.write_identity(electra, VOCABULARIES)
+    run.check_identity(dataclasses.replace(electra, generator=dropping))
+    with pytest.raises(UserError, match=r"model\.share_embeddings is True there"):
+        run.check_identity(dataclasses.replace(electra, share_embeddings=False))
 
 
 def test_another_task_may_lack_a_feature(run):
