@@ -22,6 +22,7 @@ from t2t.decoding.blank_filling import BlankReader
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.embedder import Embedder
 from t2t.decoding.head_predictor import HeadPredictor, HeadReader
+from t2t.decoding.mask_filling import MaskFiller
 from t2t.decoding.predictor import Predictor
 from t2t.decoding.reading import InputLimit, Reader, TextReader
 from t2t.decoding.scorer import Scorer
@@ -124,6 +125,16 @@ class TrainedModel:
         """Generates: `load_trained("runs/x").predictor(Decoding(Beam(4))).predict(texts)`."""
         reader = self.reader(decoding.max_length, limit)
         return Predictor(self.model, self.params, reader, decoding, batch_size=batch_size)
+
+    def mask_filler(
+        self,
+        *,
+        batch_size: int = 64,
+        limit: InputLimit = InputLimit(),  # noqa: B008 (frozen)
+    ) -> MaskFiller:
+        """Tells what stands behind "[MASK]": `.mask_filler().predict(texts)`; see `MaskFiller`."""
+        inputs = inputs_feature(self.features)
+        return MaskFiller(self.model, self.params, inputs, limit=limit, batch_size=batch_size)
 
     def head_predictor(
         self, *, batch_size: int = 64, max_length: int | None = None

@@ -70,6 +70,7 @@ def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts
     from t2t.decoding.decoding import Decoding
     from t2t.decoding.predictor import Predictor
     from t2t.decoding.reading import InputLimit
+    from t2t.models.encoder_only import EncoderOnly
     from t2t.training.head_loss import HeadLoss
 
     limit, decoding = InputLimit(args.max_input_length, args.truncate), decoding_of(args, bindings)
@@ -81,6 +82,9 @@ def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts
             )
         length = args.max_input_length
         return trained.head_predictor(batch_size=args.batch_size, max_length=length), False
+    config = trained.model.config
+    if isinstance(config, EncoderOnly) and config.head and decoding == Decoding():
+        return trained.mask_filler(batch_size=args.batch_size, limit=limit), False
     reader = trained.reader(decoding.max_length, limit)
     extra = processors_of(args, reader.vocabulary, reader.eos_id)
     decoding = dataclasses.replace(decoding, processors=(*decoding.processors, *extra))

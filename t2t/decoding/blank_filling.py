@@ -6,7 +6,6 @@ B the start token and the fill of each. `t2t.data.objectives.glm` says which pos
 
 import dataclasses
 import functools
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,6 +16,7 @@ from t2t.decoding.length_buckets import position_limit
 from t2t.decoding.prediction import Record
 from t2t.decoding.prompts import NOTHING, Prompt, check_generates
 from t2t.decoding.reading import Draft, InputLimit, Output, Reader, text_of
+from t2t.decoding.written_tokens import encode_written
 from t2t.errors import UserError
 from t2t.models.definition import ModelConfig
 from t2t.models.positions import TwoDimensionalPositions
@@ -104,15 +104,7 @@ class BlankReader(Reader):
 
     def _tokens(self, text: str) -> np.ndarray:
         """With a mask at the end if there is none."""
-        names = sorted(self._written, key=len, reverse=True)
-        parts = re.split(f"({'|'.join(map(re.escape, names))})", text)
-        encoded = [
-            np.array([self._written[part]], np.int32)
-            if part in self._written
-            else self.vocabulary.encode_array(part)
-            for part in parts
-        ]
-        tokens = np.concatenate(encoded)
+        tokens = encode_written(text, self._written, self.vocabulary)
         if np.isin(tokens, list(self._masks)).any():
             return tokens
         return np.append(tokens, np.int32(self._at_the_end))

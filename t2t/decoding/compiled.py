@@ -1,41 +1,29 @@
-"""`generate`, compiled once for each shape that its batches have."""
+"""Functions of a model, compiled once for each shape of their batches."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 
-from t2t.decoding.decoding import Decoding
-from t2t.decoding.generate import generate
 from t2t.decoding.prediction import Throughput
-from t2t.decoding.strategy import Generated
-from t2t.models.definition import Model, Params
+from t2t.models.definition import Params
 
 
-class CompiledGenerate:
-    """Generation with one model, its parameters and one way of decoding."""
+class Compiled:
+    """`function(params, *arrays)`, whose compilations are counted apart from its work."""
 
-    def __init__(
-        self, model: Model, params: Params, decoding: Decoding, throughput: Throughput
-    ) -> None:
-        self._params, self._throughput = params, throughput
-        self._jitted = jax.jit(
-            lambda params, batch, seeds, active: generate(
-                model.bind(params), batch, decoding, seeds=seeds, active=active
-            )
-        )
-        self._programs: dict[tuple, Any] = {}
+    def __init__(self, function: Callable[..., Any], params: Params, throughput: Throughput):
+        self._jitted, self._params, self._throughput = jax.jit(function), params, throughput
+        self._programs: dict[Any, Any] = {}
 
-    def __call__(
-        self, batch: dict[str, np.ndarray], seeds: np.ndarray, active: np.ndarray
-    ) -> Generated:
-        """Starts to generate; the arrays may have to be waited for."""
-        shapes = tuple((name, x.shape) for name, x in sorted(batch.items()))
-        arguments = (self._params, batch, seeds, active)
+    def __call__(self, *arrays: Any) -> Any:
+        """Starts to compute; the result may have to be waited for."""
+        leaves, structure = jax.tree.flatten(arrays)
+        shapes = (structure, *(leaf.shape for leaf in leaves))
         if shapes not in self._programs:
             started = time.perf_counter()
-            self._programs[shapes] = self._jitted.lower(*arguments).compile()
+            self._programs[shapes] = self._jitted.lower(self._params, *arrays).compile()
             self._throughput.compile_seconds += time.perf_counter() - started
             self._throughput.compilations += 1
-        return self._programs[shapes](*arguments)
+        return self._programs[shapes](self._params, *arrays)

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 
 from t2t.data import randomness
-from t2t.decoding.compiled import CompiledGenerate
+from t2t.decoding.compiled import Compiled
 from t2t.decoding.decoding import Decoding
+from t2t.decoding.generate import generate
 from t2t.decoding.length_buckets import buckets, position_limit, windows
 from t2t.decoding.prediction import Prediction, Record, Throughput
 from t2t.decoding.processors.allowed import check_some_allowed
@@ -66,12 +67,18 @@ class Predictor:
         tokens = dataclasses.replace(config.tokens, eos=reader.eos_id)
         self._config = dataclasses.replace(config, tokens=tokens)
         model = dataclasses.replace(model, config=self._config)
-        self._first = CompiledGenerate(model, params, decoding, self.throughput)
+        self._first = self._compiled(model, params, decoding)
         self._next = self._first
         if isinstance(decoding.strategy, Sampling) and decoding.strategy.num_samples > 1:
             one = dataclasses.replace(decoding.strategy, num_samples=1)
             one_each = dataclasses.replace(decoding, strategy=one)
-            self._next = CompiledGenerate(model, params, one_each, self.throughput)
+            self._next = self._compiled(model, params, one_each)
+
+    def _compiled(self, model: Model, params: Params, decoding: Decoding) -> Compiled:
+        def function(params, batch, seeds, active):
+            return generate(model.bind(params), batch, decoding, seeds=seeds, active=active)
+
+        return Compiled(function, params, self.throughput)
 
     def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
         """Yields the predictions for each record, in order, reading a little ahead.
@@ -124,7 +131,7 @@ class Predictor:
                 by_record[i][j] = line
         return [[_prediction(line) for line in record] for record in by_record]
 
-    def _extended(self, lines: list[_Line], generate: CompiledGenerate) -> list[list[_Line]]:
+    def _extended(self, lines: list[_Line], run: Compiled) -> list[list[_Line]]:
         """For each line, those that it becomes when its draft has been read."""
         drafts = [line.state for line in lines if isinstance(line.state, Draft)]
         prompts = [draft.prompt for draft in drafts]
@@ -137,7 +144,7 @@ class Predictor:
             seeds = np.zeros(bucket.rows, np.int32)
             seeds[: len(bucket.members)] = [lines[i].seed for i in bucket.members]
             active = np.arange(bucket.rows) < len(bucket.members)
-            started.append((bucket.members, generate(batch, seeds, active)))
+            started.append((bucket.members, run(batch, seeds, active)))
         extended: list[list[_Line]] = [[] for _ in lines]
         for members, outputs in started:
             generated = jax.device_get(outputs)

@@ -1,5 +1,7 @@
 """An imported decoder and its tokenizer go on from texts as in transformers."""
 
+import json
+
 import pytest
 
 pytest.importorskip("torch", exc_type=ImportError)
@@ -8,6 +10,9 @@ pytest.importorskip("transformers", exc_type=ImportError)
 import torch
 from transformers import (
     AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    BertTokenizer,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -18,7 +23,7 @@ from transformers import (
 from t2t.cli import main
 from t2t.decoding.decoding import Decoding
 from t2t.trained import load_trained
-from tests.data.vocabularies.tokenizer_files import byte_level_bpe
+from tests.data.vocabularies.tokenizer_files import BERT_PIECES, bert_vocab, byte_level_bpe
 
 pytestmark = pytest.mark.parity
 
@@ -56,6 +61,37 @@ def llama(vocab_size, end):
             eos_token_id=end,
         )
     )
+
+
+def test_masks_are_filled_as_in_transformers(tmp_path, monkeypatch, capsys):
+    (tmp_path / "hf").mkdir()
+    bert_vocab(tmp_path / "hf")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "max_position_embeddings": 32}
+    model = BertForMaskedLM(
+        BertConfig(vocab_size=len(BERT_PIECES), num_hidden_layers=2, num_attention_heads=2, **sizes)
+    ).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(10)
+        model.cls.predictions.bias[:5] = -100  # special tokens
+    model.save_pretrained(tmp_path / "hf")
+    tokenizer = BertTokenizer(str(tmp_path / "hf" / "vocab.txt"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["import", "--from_hf=hf", "--model_dir=run"]) == 0
+    texts = ["the [MASK] sat", "[MASK] [MASK]", "[MASK]", "the [MASK] the cat [MASK] the"]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"inputs": t}) + "\n" for t in texts))
+    capsys.readouterr()
+    assert main(["infer", "--model_dir=run", "--input=in.jsonl"]) == 0
+    for text, line in zip(texts, capsys.readouterr().out.splitlines(), strict=True):
+        encoded = tokenizer(text, return_tensors="pt")
+        best = model(**encoded).logits[0].argmax(-1)
+        masked = encoded["input_ids"][0] == tokenizer.mask_token_id
+        fills = tokenizer.convert_ids_to_tokens(best[masked].tolist())
+        assert json.loads(line)["fills"] == fills
+    assert main(["infer", "--model_dir=run", "--input=in.jsonl", "--beams=2"]) == 1
+    assert "generates no text" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("make", [gpt2, llama])
