@@ -97,6 +97,12 @@ def _bindings(args: argparse.Namespace, has_gin: bool) -> list[str]:
     return bindings + [f"{name} = {getattr(args, flag)!r}" for flag, name in every.items()]
 
 
+def asks_for_processors(args: argparse.Namespace) -> bool:
+    """Whether there are any of `processors_of`."""
+    given = (args.repetition_penalty, args.no_repeat_ngrams)
+    return any(x is not None for x in given) or bool(args.allowed_tokens or args.blocked_tokens)
+
+
 def processors_of(
     args: argparse.Namespace, vocabulary: "Vocabulary", eos_id: int | None
 ) -> tuple["Processor", ...]:

@@ -7,7 +7,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from t2t.commands.decoding_flags import add_decoding, decoding_of, processors_of
+from t2t.commands.decoding_flags import (
+    add_decoding,
+    asks_for_processors,
+    decoding_of,
+    processors_of,
+)
 from t2t.commands.parser import add_command, add_gin, add_trained, load, prepare_jax
 from t2t.errors import UserError
 
@@ -74,16 +79,17 @@ def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts
     from t2t.training.head_loss import HeadLoss
 
     limit, decoding = InputLimit(args.max_input_length, args.truncate), decoding_of(args, bindings)
+    generates = decoding != Decoding() or args.prefix or asks_for_processors(args)
     trained = load(args)
     if isinstance(trained.loss, HeadLoss):
-        if decoding != Decoding() or args.prefix:
+        if generates:
             raise UserError(
                 "This model classifies and generates nothing; leave out what is about generation."
             )
         length = args.max_input_length
         return trained.head_predictor(batch_size=args.batch_size, max_length=length), False
     config = trained.model.config
-    if isinstance(config, EncoderOnly) and config.head and decoding == Decoding():
+    if isinstance(config, EncoderOnly) and config.head and not generates:
         return trained.mask_filler(batch_size=args.batch_size, limit=limit), False
     reader = trained.reader(decoding.max_length, limit)
     extra = processors_of(args, reader.vocabulary, reader.eos_id)
