@@ -12,6 +12,7 @@ from t2t.data.mixtures import Mixture
 from t2t.data.pipeline import TrainPipeline
 from t2t.data.registry import get_mixture_or_task
 from t2t.data.sources import InMemoryDataSource
+from t2t.interop.adaptation import adapt
 from t2t.models.definition import Model
 from t2t.paths import shipped
 from t2t.training import loop
@@ -162,6 +163,14 @@ def test_fine_tuning_has_batches_of_its_task(name):
     batch, _ = next(pipeline_of(arguments(name)).batches())
     [weights] = [array for key, array in batch.items() if key.endswith("loss_weights")]
     assert weights.any(axis=1).all()
+
+
+def test_t5gemma_is_what_gemma_is_adapted_to():
+    gemma, t5gemma = (arguments(f"{name}_tiny", False)["model"] for name in ("gemma", "t5gemma"))
+    params = Model(gemma).abstract_params
+    adapted, given = adapt(gemma, params, gemma, params)
+    assert adapted == t5gemma
+    assert jax.tree.structure(given) == jax.tree.structure(Model(t5gemma).abstract_params)
 
 
 def test_the_page_has_every_file_and_the_sizes_of_the_headers():

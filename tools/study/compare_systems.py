@@ -33,7 +33,7 @@ from t2t.training.losses import Loss
 FINE_TUNING = {
     **dict.fromkeys(("bert", "roberta", "albert", "electra"), "sentence"),
     **dict.fromkeys(("t5", "ul2", "bart", "t5gemma"), "text"),
-    **dict.fromkeys(("gpt", "llama", "glm"), "prompt"),
+    **dict.fromkeys(("gpt", "llama", "gemma", "glm"), "prompt"),
 }
 EXAMPLES = """example:
   python tools/study/compare_systems.py --output runs/study --systems t5 bert gpt --seeds 0 1 2
