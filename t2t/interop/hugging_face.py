@@ -65,7 +65,7 @@ def load_hf(directory: str | os.PathLike) -> Imported:
         raise
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{where} has a setting of the wrong type: {error}.") from error
-    if not isinstance(described, EncoderOnly):
+    if not isinstance(described, EncoderOnly) and not getattr(described, "heads", ()):
         _refuse_classifiers(settings, where)
     config = family.with_tensors(described, source)
     tokenizer_files.check_size(folder, config.vocab_size)
@@ -121,7 +121,7 @@ def _refuse_classifiers(settings: Mapping[str, Any], where: str) -> None:
         if name.endswith(("Classification", "QuestionAnswering", "MultipleChoice")):
             raise UserError(
                 f"{where} names the architecture {name}; heads other than that of a language model "
-                f"are supported on encoders alone."
+                f"are supported on encoders and on BART alone."
             )
 
 

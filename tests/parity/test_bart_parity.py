@@ -10,6 +10,7 @@ import torch
 import transformers
 from transformers import BartConfig, MBartConfig
 
+from t2t.data.converters import EncDecHeadFeatureConverter
 from t2t.interop.folders import open_folder
 from t2t.interop.hugging_face import load_hf, save_hf
 from t2t.models.definition import Model
@@ -73,6 +74,38 @@ def test_models_without_a_head(name, tmp_path):
         np.testing.assert_array_equal(
             open_folder(tmp_path / "exported").read(f"model.{key}"), open_folder(folder).read(key)
         )
+
+
+@pytest.mark.parametrize("name", ["BartForSequenceClassification", "BartForQuestionAnswering"])
+def test_heads(name, tmp_path):
+    model = getattr(transformers, name)(BartConfig(**SHAPE, num_labels=5)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.3)
+    model.save_pretrained(tmp_path / "theirs")
+    config, params, _ = load_hf(tmp_path / "theirs")
+    rng, end, rows = np.random.default_rng(0), config.tokens.eos, []
+    for size in (7, 12, 4):
+        rows.append([0, *rng.integers(3, 44, size), end, *rng.integers(3, 44, 3), end])
+    examples = [{"inputs": np.array(row, np.int32)} for row in rows]
+    batch = EncDecHeadFeatureConverter(pad_id=config.tokens.pad, bos_id=config.tokens.start)(
+        examples, {"inputs": 18}
+    )
+    ours = np.asarray(Model(config).bind(params).outputs(batch, config.heads[0].name))
+    save_hf(config, params, tmp_path / "ours")
+    again = getattr(transformers, name).from_pretrained(tmp_path / "ours").eval()
+    inputs = torch.from_numpy(batch["encoder_input_tokens"]).long()
+    mask = (inputs != config.tokens.pad).long()
+    for theirs in (model, again):
+        with torch.no_grad():
+            output = theirs(input_ids=inputs, attention_mask=mask)
+        if name == "BartForSequenceClassification":
+            assert ours.shape == (3, 5)
+            np.testing.assert_allclose(ours, output.logits.numpy(), atol=1e-4)
+        else:
+            expected = torch.stack([output.start_logits, output.end_logits], -1).numpy()
+            real = mask.numpy()[..., None]
+            np.testing.assert_allclose(ours * real, expected * real, atol=1e-4)
 
 
 def test_bias_of_logits(tmp_path):

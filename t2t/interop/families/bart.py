@@ -8,6 +8,7 @@ import numpy as np
 
 from t2t.errors import UserError
 from t2t.interop import activations
+from t2t.interop.families.encoder_heads import SPANS, Classes, Classifier, match
 from t2t.interop.family import Family, HFConfig
 from t2t.interop.sources import Source
 from t2t.interop.tables import Constant, Rule, Table, linear, norm
@@ -18,7 +19,7 @@ from t2t.models.definition import ModelConfig
 from t2t.models.embedding import Embedding
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.feed_forward import FeedForward
-from t2t.models.heads import LMHead
+from t2t.models.heads import ClassifierHead, LMHead, SequenceClasses
 from t2t.models.initializers import NormalInit
 from t2t.models.norms import LayerNorm
 from t2t.models.positions import LearnedPositions
@@ -28,11 +29,18 @@ from t2t.models.stack import Stack
 _OFFSET = 2  # rows of the position table before the first position's
 _BIAS = "final_logits_bias"
 _PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "out": "out_proj"}
+_SEQUENCE = Classifier(
+    SequenceClasses(1, position="last"), "classification_head.out_proj", "classification_head.dense"
+)
 _BRANCHES = {"self_attention": "self_attn", "cross_attention": "encoder_attn"}
 
 
 class BartFamily(Family):
     """BartForConditionalGeneration, and BartModel, whose head is then the table of tokens alone.
+
+    BartForSequenceClassification and BartForQuestionAnswering have a head beside it: the class of
+    the last end of sequence, which is the last token, and spans. The first drops out what its dense
+    layer reads, too; ours what the projection reads alone.
 
     Logits have a bias where the tensor `final_logits_bias` is there and not zero: no setting says
     so. Layers that are dropped in training (`encoder_layerdrop`) are not.
@@ -46,8 +54,8 @@ class BartFamily(Family):
     final_norm: ClassVar[bool] = False
 
     def from_hf(self, config: HFConfig) -> EncoderDecoder:
-        self._check_architectures(config)
         config.must_be("tie_word_embeddings", True)
+        heads = self._listed_heads(config)
         eos = config.token_id("eos_token_id", 2)
         start = config.get("decoder_start_token_id")
         decoder = self._stack(config, "decoder")
@@ -57,6 +65,7 @@ class BartFamily(Family):
             self._stack(config, "encoder"),
             dataclasses.replace(decoder, cross_attention=decoder.attention),
             head=LMHead(tied=True),
+            heads=heads,
             tokens=SpecialTokens(
                 pad=config.get("pad_token_id", 1),
                 eos=eos,
@@ -75,7 +84,14 @@ class BartFamily(Family):
 
     def with_tensors(self, config: EncoderDecoder, source: Source) -> EncoderDecoder:
         biased = _BIAS in source.tensors and bool(np.any(source.read(_BIAS) != 0))
-        return dataclasses.replace(config, head=dataclasses.replace(config.head, bias=biased))
+        shapes = {name: info.shape for name, info in source.tensors.items()}
+        heads = {head.name: head for head in config.heads}
+        for their in (head for heads in self._classes.values() for head in heads):
+            if isinstance(their, Classifier) and their.marker in shapes:
+                ours = their.ours(config.decoder, shapes[their.marker][0])
+                heads[ours.name] = ours
+        head = dataclasses.replace(config.head, bias=biased)
+        return dataclasses.replace(config, head=head, heads=tuple(heads.values()))
 
     def express(self, config: ModelConfig) -> dict[str, Any]:
         if isinstance(config, EncoderDecoder):  # the bias is in the tensors
@@ -87,9 +103,13 @@ class BartFamily(Family):
         encoder, decoder, dropout = config.encoder, config.decoder, config.dropout
         if not isinstance(encoder.positions, LearnedPositions):
             raise UserError("it has learned positions only")
+        classes = match(self._classes, config.heads, decoder).classes
+        heads = [h for h in config.heads if isinstance(h, SequenceClasses)]
+        labels = [head.num_classes for head in heads if head.num_classes]
         return {
             "model_type": self.model_types[0],
-            "architectures": [f"{self.class_prefix}ForConditionalGeneration"],
+            "architectures": classes or [f"{self.class_prefix}ForConditionalGeneration"],
+            **({"id2label": {str(i): f"LABEL_{i}" for i in range(labels[0])}} if labels else {}),
             "is_encoder_decoder": True,
             "vocab_size": config.vocab_size,
             "max_position_embeddings": encoder.positions.max_length,
@@ -134,13 +154,33 @@ class BartFamily(Family):
         if config.head.bias:
             bias = (Rule("lm_head/bias", _BIAS, (Reshape((1, -1)),)),)
         else:
-            constants = (Constant(_BIAS, (1, config.vocab_size)),)
+            written = (Constant(_BIAS, (1, config.vocab_size)),)
+            constants = () if config.heads else written
         stacks = {"encoder": config.encoder, "decoder": config.decoder}
         layers = (rule for side, stack in stacks.items() for rule in _stack_rules(side, stack))
-        return Table((embedding, *layers, *bias), constants, base_prefix="model.")
+        theirs = match(self._classes, config.heads, config.decoder).heads
+        heads = (r for h in config.heads for r in theirs[h.name].rules(h, "model."))
+        return Table((embedding, *layers, *bias, *heads), constants, base_prefix="model.")
+
+    @property
+    def _classes(self) -> Classes:
+        return {
+            f"{self.class_prefix}ForSequenceClassification": (_SEQUENCE,),
+            f"{self.class_prefix}ForQuestionAnswering": (SPANS,),
+        }
+
+    def _listed_heads(self, config: HFConfig) -> tuple[ClassifierHead, ...]:
+        """Those that `architectures` has; how many classes, the tensors tell."""
+        self._check_architectures(config)
+        listed = config.get("architectures") or ()
+        theirs = [head for name, heads in self._classes.items() if name in listed for head in heads]
+        stack = self._stack(config, "decoder")
+        num_labels = len(config.get("id2label") or ()) or config.get("num_labels", 3)
+        return tuple(their.ours(stack, num_labels) for their in theirs)
 
     def _check_architectures(self, config: HFConfig) -> None:
-        known = [f"{self.class_prefix}ForConditionalGeneration", f"{self.class_prefix}Model"]
+        bare = [f"{self.class_prefix}ForConditionalGeneration", f"{self.class_prefix}Model"]
+        known = [*bare, *self._classes]
         listed = config.get("architectures") or known
         if not set(listed) & set(known):
             raise UserError(

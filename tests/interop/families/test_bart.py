@@ -14,6 +14,7 @@ from t2t.interop.sources import MemorySource
 from t2t.interop.writing import write_tensors
 from t2t.models.config import Dropout, SpecialTokens
 from t2t.models.definition import Model
+from t2t.models.heads import SequenceClasses, Spans, TokenClasses
 from t2t.models.initializers import NormalInit
 from t2t.models.norms import LayerNorm, RMSNorm
 from t2t.models.parameter_paths import flatten, shapes_of, unflatten
@@ -159,8 +160,8 @@ def test_settings_are_written_as_they_were_read(model_type):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architectures": ["BartForSequenceClassification"]}, "whose head is not supported"),
-        ({"architectures": ["BartForQuestionAnswering"]}, "only BartForConditionalGeneration"),
+        ({"architectures": ["BartForTokens"]}, "BartForTokens, whose head is not supported"),
+        ({"architectures": ["BartForCausalLM"]}, "only BartForConditionalGeneration"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings = False"),
         ({"activation_function": "gelu_neww"}, "Did you mean 'gelu_new'"),
         ({"decoder_attention_heads": 3}, "d_model = 8, which is not a multiple of decoder_att"),
@@ -211,6 +212,36 @@ def test_names_and_layout_of_tensors():
     }
     assert_same({name: tensors[name] for name in expected}, expected)
     assert len(tensors) == 2 + 2 * 3 + 2 * 16 + 3 * 26
+
+
+CLASSIFIER = "BartForSequenceClassification"
+
+
+def test_heads():
+    config = ours(TINY | {"architectures": [CLASSIFIER], "num_labels": 4})
+    assert config.heads == (SequenceClasses(4, "tanh", "last"),)
+    assert ours(TINY | {"architectures": ["BartForQuestionAnswering"]}).heads == (Spans(),)
+    shapes = shapes_of(Model(config).abstract_params)
+    params = {path: np.full(shape, i, np.float32) for i, (path, shape) in enumerate(shapes.items())}
+    family, settings = express(config)
+    assert settings["architectures"] == [CLASSIFIER]
+    assert ours(settings) == config
+    tensors = write_tensors(family.table(config), unflatten(params))
+    assert tensors["classification_head.dense.weight"].shape == (8, 8)
+    assert tensors["classification_head.out_proj.weight"].shape == (4, 8)
+    assert BIAS not in tensors
+    # The tensors tell of the head, and of its number of classes, whatever the settings say.
+    assert read(tensors)[0] == config
+    assert_same(read(tensors)[1], params)
+
+
+def test_a_head_without_a_counterpart():
+    config = dataclasses.replace(ours(TINY), heads=(SequenceClasses(4),))
+    with pytest.raises(UserError, match=r"bart: it has no place for heads"):
+        express(config)
+    config = dataclasses.replace(ours(TINY), heads=(TokenClasses(4),))
+    with pytest.raises(UserError, match=r"bart: it has no place for heads"):
+        express(config)
 
 
 def without_prefix(tensors):
