@@ -75,10 +75,11 @@ class Stage:
 
     def run(self, model_dir: Path, seed: int, from_scratch: bool = False) -> dict[str, Any]:
         """Trains, or goes on; returns the final metrics by task."""
-        given = _arguments(self.file, [*self.bindings, f"train.seed = {seed}"])
+        own = [f"MODEL_DIR = {str(model_dir)!r}", f"train.seed = {seed}"]
+        given = _arguments(self.file, [*self.bindings, *own])
         if from_scratch:
             given.pop("init_from")
-        results = train(**given | {"model_dir": str(model_dir)})
+        results = train(**given, config_text=config.operative_config())
         return {name: dict(result.metrics) for name, result in results.items()}
 
 
