@@ -76,6 +76,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         results,
         args.gin_file,
         f"--gin.{steps}={2 * arguments['total_steps']}",
-        generates=not isinstance(arguments["model"], EncoderOnly),
+        generates=not isinstance(arguments["model"], EncoderOnly)
+        or any(result.predictions for result in results.values()),
     )
     return 0

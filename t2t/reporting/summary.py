@@ -1,5 +1,6 @@
 """The end of a run on one page: metrics per task, real predictions, and what to type next."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
@@ -79,8 +80,8 @@ def print_next_commands(
     generates: bool,
 ) -> None:
     """Prints the commands to use (if it `generates`), evaluate, prolong and fine-tune a model."""
-    examples = [_spread(r.predictions, 1)[0]["inputs"] for r in results.values() if r.predictions]
-    example = shlex.quote(examples[0]) if examples else "'...'"
+    examples = [_spread(r.predictions, 1)[0] for r in results.values() if r.predictions]
+    example = shlex.quote(_as_input(examples[0])) if examples else "'...'"
     folder = shlex.quote(model_dir)
     config = shlex.quote(f"{model_dir}/config.gin")  # has what the command line bound, too
     finetune = "finetune_spelling.gin" if "quickstart.gin" in gin_files else "YOUR.gin"
@@ -94,6 +95,14 @@ def print_next_commands(
     print("\nTo go on:")
     for what, command in lines:
         print(f"  {what:12} {command}")
+
+
+def _as_input(prediction: Mapping[str, str]) -> str:
+    """A line for `t2t infer`."""
+    if "pair" not in prediction:
+        return prediction["inputs"]
+    record = {name: prediction[name] for name in ("inputs", "pair")}
+    return json.dumps(record, ensure_ascii=False)
 
 
 def _plain(text: str, limit: int = 60) -> str:

@@ -1,3 +1,6 @@
+import json
+import shlex
+
 from t2t.evaluation.confidence import Interval
 from t2t.evaluation.evaluator import TaskResult
 from t2t.reporting.progress import Progress
@@ -88,3 +91,12 @@ def test_what_was_consumed_stands_beside_what_was_asked_for(capsys):
         "  data: a: 30 examples, 75.0% of all (rate 75.0%); 1,000 tokens, 25.0%",
         "  data: b: 10 examples, 25.0% of all (rate 25.0%); 3,000 tokens, 75.0%",
     ]
+
+
+def test_a_pair_is_asked_for_as_json(capsys):
+    predictions = ({"inputs": "a 'b'", "pair": "c", "targets": "same", "prediction": "same"},)
+    results = {"pairs": TaskResult(1, {}, {}, predictions)}
+    print_next_commands("x", results, [], "--gin.TRAIN_STEPS=9", generates=True)
+    command = next(line for line in capsys.readouterr().out.splitlines() if "t2t infer" in line)
+    words = shlex.split(command.split("echo ")[1])
+    assert json.loads(words[0]) == {"inputs": "a 'b'", "pair": "c"}
