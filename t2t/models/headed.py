@@ -1,6 +1,6 @@
 """Modules with heads for other things than the next token."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 from flax import nnx
@@ -16,8 +16,10 @@ from t2t.models.shared import Shared
 class Headed(nnx.Module):
     """What the modules of all architectures do with `heads` of their configuration.
 
-    Subclasses have `hidden` and `logits`, and `_config` with `heads` and `tokens`.
+    Subclasses set `_config`, which has `heads` and `tokens`.
     """
+
+    _config: Any
 
     _read_side: ClassVar[str]
     """ "encoder" or "decoder": whose tokens are read as they are, one for each hidden state."""
@@ -26,6 +28,14 @@ class Headed(nnx.Module):
     def special_tokens(self) -> SpecialTokens:
         """Ids with a meaning to the model."""
         return self._config.tokens
+
+    def hidden(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
+        """A vector per token, `[batch, length, d_model]`."""
+        raise NotImplementedError
+
+    def logits(self, hidden: jax.Array) -> jax.Array:
+        """`[..., d_model]` -> float32 `[..., vocab_size]`."""
+        raise NotImplementedError
 
     def add_heads(self, d_model: int, vocab_size: int, shared: Shared, keys: jax.Array) -> None:
         """Makes the parameters of each head, under its name."""

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +93,7 @@ class HeadLoss(TrainingLoss):
         decodes = isinstance(model, DecoderOnly)
         first = self.rows(model, task_or_mixture).framing.first
         reads = model.decoder if decodes else model.encoder  # type: ignore[union-attr]
-        options = {
+        options: dict[str, Any] = {
             "pad_id": model.tokens.pad or 0,
             "labels_per_row": self.labels_per_row,
             "token_types": reads.embedding.token_types > 1,

@@ -8,7 +8,7 @@ import numpy as np
 
 from t2t.errors import UserError
 from t2t.interop import activations
-from t2t.interop.families.encoder_heads import SPANS, Classes, Classifier, match
+from t2t.interop.families.encoder_heads import SPANS, Classifier, match
 from t2t.interop.family import Family, HFConfig
 from t2t.interop.sources import Source
 from t2t.interop.tables import Constant, Rule, Table, linear, norm
@@ -87,7 +87,7 @@ class BartFamily(Family):
         shapes = {name: info.shape for name, info in source.tensors.items()}
         heads = {head.name: head for head in config.heads}
         for their in (head for heads in self._classes.values() for head in heads):
-            if isinstance(their, Classifier) and their.marker in shapes:
+            if their.marker in shapes:
                 ours = their.ours(config.decoder, shapes[their.marker][0])
                 heads[ours.name] = ours
         head = dataclasses.replace(config.head, bias=biased)
@@ -163,7 +163,7 @@ class BartFamily(Family):
         return Table((embedding, *layers, *bias, *heads), constants, base_prefix="model.")
 
     @property
-    def _classes(self) -> Classes:
+    def _classes(self) -> dict[str, tuple[Classifier, ...]]:
         return {
             f"{self.class_prefix}ForSequenceClassification": (_SEQUENCE,),
             f"{self.class_prefix}ForQuestionAnswering": (SPANS,),
