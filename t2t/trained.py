@@ -109,9 +109,7 @@ class TrainedModel:
           UserError: if the model does not generate, or not so many tokens.
         """
         config, features = self.model.config, self.features
-        tasks = leaf_tasks(self.task_or_mixture) if self.task_or_mixture else ()
-        objectives = [t.objective for t in tasks if isinstance(t.objective, GlmObjective)]
-        if objectives and isinstance(config, DecoderOnly):
+        if objectives := self._blank_objectives:
             return BlankReader(config, features, objectives, max_length, limit)
         return TextReader(config, features, max_length, limit)
 
@@ -168,7 +166,13 @@ class TrainedModel:
         Raises:
           UserError: as `Scorer`.
         """
-        return Scorer(self.model, self.params, self.features, batch_size=batch_size)
+        return Scorer(
+            self.model,
+            self.params,
+            self.features,
+            objectives=self._blank_objectives,
+            batch_size=batch_size,
+        )
 
     def embedder(
         self,
@@ -189,6 +193,14 @@ class TrainedModel:
             limit=limit,
             batch_size=batch_size,
         )
+
+    @property
+    def _blank_objectives(self) -> list[GlmObjective]:
+        """Those by which a decoder alone learnt to fill blanks."""
+        if self.task_or_mixture is None or not isinstance(self.model.config, DecoderOnly):
+            return []
+        objectives = [task.objective for task in leaf_tasks(self.task_or_mixture)]
+        return [o for o in objectives if isinstance(o, GlmObjective)]
 
     def evaluate(
         self,

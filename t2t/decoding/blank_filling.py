@@ -40,6 +40,12 @@ class BlankReader(Reader):
     "[sMASK]", of the rest of a document "[gMASK]" (GLM-130B, arXiv 2210.02414, 2.1). All can
     be written by name, too, such as "<extra_id_99>". Predictions are the filled text, and "fills",
     a list with what is in its blanks.
+
+    Attributes:
+      vocabulary: of the texts.
+      masks: ids that stand for blanks.
+      start_id: what a fill begins with, in Part B.
+      eos_id: what it ends with.
     """
 
     def __init__(
@@ -71,8 +77,8 @@ class BlankReader(Reader):
                 "The objectives have different start_id and end_id; blanks are filled only where "
                 "all have the same."
             )
-        self._masks = {mask for mask, *_ in ids}
-        _, self._start, self.eos_id = ids[0]
+        self.masks = {mask for mask, *_ in ids}
+        _, self.start_id, self.eos_id = ids[0]
         self._written = {"[MASK]": ids[0][0]}
         for objective, (mask, *_) in zip(objectives, ids, strict=True):
             self._written[_ALIASES.get(type(objective), "[MASK]")] = mask
@@ -92,27 +98,27 @@ class BlankReader(Reader):
     def read(self, record: Record, name: str) -> Draft:
         if record.get("prefix"):
             raise UserError(f"{name} has a prefix, but blanks are filled without one; remove it.")
-        tokens = self._tokens(text_of(record, "inputs", name))
+        tokens = self.tokens(text_of(record, "inputs", name))
         why = f"the decoder has {self._most} positions"
         limit = self._limit.allowed(len(tokens), self._most, why, name, "last")
         if limit is not None:
             tokens = tokens[len(tokens) - limit :]
-        blanks = np.flatnonzero(np.isin(tokens, list(self._masks)))
+        blanks = np.flatnonzero(np.isin(tokens, list(self.masks)))
         if not len(blanks):
             raise UserError(f"{name} has no blank in its last {limit} tokens, to which it is cut.")
         return self._draft(_Filled(tokens, blanks))
 
-    def _tokens(self, text: str) -> np.ndarray:
-        """With a mask at the end if there is none."""
+    def tokens(self, text: str) -> np.ndarray:
+        """Int32 `[length]`, with a mask at the end if there is none."""
         tokens = encode_written(text, self._written, self.vocabulary)
-        if np.isin(tokens, list(self._masks)).any():
+        if np.isin(tokens, list(self.masks)).any():
             return tokens
         return np.append(tokens, np.int32(self._at_the_end))
 
     def _draft(self, filled: _Filled) -> Draft:
         """Part A, the blanks that are filled, and the start of the next one."""
         text, blanks = filled.text, filled.blanks
-        start = np.array([self._start], np.int32)
+        start = np.array([self.start_id], np.int32)
         blocks = [np.concatenate([start, fill]) for fill in (*filled.fills, NOTHING)]
         lengths = [len(block) for block in blocks]
         within = [np.arange(1, length + 1) for length in lengths]

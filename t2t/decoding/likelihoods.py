@@ -1,28 +1,24 @@
 """Log-probabilities that a model gives to the tokens of texts."""
 
 import functools
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
+from t2t.decoding.blank_filling import BlankReader
 from t2t.decoding.length_buckets import buckets, length_class, padded, position_limit, sizes_of
-from t2t.decoding.log_probs import encode, score_continued, score_encoded
+from t2t.decoding.log_probs import encode, score_continued, score_encoded, score_filled
 from t2t.decoding.pooling import fills_blanks
 from t2t.decoding.prompts import check_generates
 from t2t.decoding.reading import encoder_limit
+from t2t.decoding.scored_texts import Alternatives
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
 from t2t.models.encoder_decoder import EncoderDecoder
-
-
-class Alternatives(NamedTuple):
-    """Tokens of inputs, int32 `[length]`, and of each text that may follow."""
-
-    inputs: np.ndarray
-    targets: Sequence[np.ndarray]
+from t2t.models.positions import TwoDimensionalPositions
 
 
 class EncoderDecoderLikelihoods:
@@ -82,7 +78,7 @@ class DecoderOnlyLikelihoods:
         config = check_generates(model.config)
         self._pad_id = config.tokens.pad or 0
         self._limit = position_limit(config.decoder)
-        self._score = jax.jit(functools.partial(score_continued, model), static_argnums=4)
+        self._score = jax.jit(self._scored_by(model), static_argnums=4)
 
     def check(self, tokens: Alternatives, where: str) -> None:
         """Raises UserError, which begins with `where`, on a row that is too long."""
@@ -105,13 +101,47 @@ class DecoderOnlyLikelihoods:
             started.append((members, self._score(self._params, rows, real, begins, length)))
         return _collected(window, started)
 
+    def _scored_by(self, model: Model) -> Callable[..., jax.Array]:
+        return functools.partial(score_continued, model)
+
+
+class BlankLikelihoods(DecoderOnlyLikelihoods):
+    """Likelihoods of what fills the one blank in the inputs, its end included (GLM)."""
+
+    def __init__(self, model: Model, params: Params, batch_size: int, blanks: BlankReader):
+        self._blanks = blanks
+        super().__init__(model, params, batch_size)
+        # A fill has the position of its blank, and places of its own within.
+        self._text_limit, self._limit = self._limit, None
+        positions = check_generates(model.config).decoder.positions
+        self._fill_limit = None
+        if isinstance(positions, TwoDimensionalPositions):
+            self._fill_limit = positions.max_block_length - 1  # place 0 is that of the text
+
+    def check(self, tokens: Alternatives, where: str) -> None:
+        """Raises UserError, which begins with `where`, on inputs or targets that are too long."""
+        _check_length(where, "inputs", len(tokens.inputs), self._text_limit)
+        _check_length(where, "targets", max(map(len, tokens.targets)), self._fill_limit)
+
+    def _scored_by(self, model: Model) -> Callable[..., jax.Array]:
+        masks = tuple(sorted(self._blanks.masks))
+        return functools.partial(score_filled, model, masks, self._blanks.start_id)
+
 
 Likelihoods = EncoderDecoderLikelihoods | DecoderOnlyLikelihoods
 
 
-def likelihoods_of(model: Model, params: Params, batch_size: int) -> Likelihoods:
-    """Those of the model's architecture; raises UserError if it gives texts no likelihood."""
+def likelihoods_of(
+    model: Model, params: Params, batch_size: int, blanks: BlankReader | None = None
+) -> Likelihoods:
+    """Those of the model's architecture, or of what fills blanks.
+
+    Raises:
+      UserError: if it gives texts no likelihood.
+    """
     config = model.config
+    if blanks is not None:
+        return BlankLikelihoods(model, params, batch_size, blanks)
     if isinstance(config, EncoderDecoder):
         return EncoderDecoderLikelihoods(model, params, batch_size)
     if not isinstance(config, DecoderOnly):
@@ -121,8 +151,9 @@ def likelihoods_of(model: Model, params: Params, batch_size: int) -> Likelihoods
         )
     if fills_blanks(config):
         raise UserError(
-            "A model with TwoDimensionalPositions fills blanks (GLM), and texts are not scored "
-            "with those; it gives embeddings: `t2t embed`, or Embedder."
+            "A model with TwoDimensionalPositions fills blanks (GLM), but nothing says which "
+            "tokens stand for them: name the task that it was trained on (--mixture=..., or "
+            "Scorer(objectives=...))."
         )
     return DecoderOnlyLikelihoods(model, params, batch_size)
 

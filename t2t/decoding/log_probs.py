@@ -56,14 +56,52 @@ def score_continued(
       begins: int `[rows]`, place of the first one to score; what is before it are inputs.
       length: how many are scored.
     """
-    module = model.bind(params)
     places = jnp.arange(tokens.shape[1])[None]
     batch = {
         "decoder_input_tokens": _shifted(model, tokens),
         "decoder_segment_ids": segments(tokens, sizes),
         "decoder_causal_attention": places <= begins[:, None],
     }
-    scored = jnp.minimum(begins[:, None] + jnp.arange(length)[None], tokens.shape[1] - 1)
+    return _from(model.bind(params), batch, tokens, begins, length)
+
+
+def score_filled(
+    model: Model,
+    masks: tuple[int, ...],
+    start_id: int,
+    params: Params,
+    tokens: jax.Array,
+    sizes: jax.Array,
+    begins: jax.Array,
+    length: int,
+) -> jax.Array:
+    """As `score_continued`, of what fills the blank in the inputs (GLM; see its objectives).
+
+    Args:
+      masks: ids that stand for a blank; there is one in every row's inputs.
+      start_id: of the token before what fills it.
+    """
+    places = jnp.arange(tokens.shape[1])[None]
+    text = places < begins[:, None]  # Part A; the fill is Part B
+    real = segments(tokens, sizes)
+    blanks = jnp.argmax(jnp.isin(tokens, jnp.array(masks)) & text, axis=1)
+    before = jnp.where(places == begins[:, None], start_id, _shifted(model, tokens))
+    batch = {
+        "decoder_input_tokens": jnp.where(text, tokens, before),
+        "decoder_segment_ids": real,
+        "decoder_prefix_mask": text,
+        "decoder_positions": jnp.where(text, places, blanks[:, None]),
+        "decoder_block_positions": jnp.where(text, 0, places - begins[:, None] + 1) * real,
+    }
+    return _from(model.bind(params), batch, tokens, begins, length)
+
+
+def _from(
+    module: Any, batch: dict[str, jax.Array], tokens: jax.Array, begins: jax.Array, length: int
+) -> jax.Array:
+    """float32 `[rows, length]`, log-probabilities of the tokens from `begins` on."""
+    scored = begins[:, None] + jnp.arange(length)[None]
+    scored = jnp.minimum(scored, tokens.shape[1] - 1)
     hidden = jnp.take_along_axis(module.hidden(batch), scored[:, :, None], axis=1)
     return log_probs(module, hidden, jnp.take_along_axis(tokens, scored, axis=1))
 

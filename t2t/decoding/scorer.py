@@ -1,15 +1,18 @@
 """How likely a model finds given texts, and which of several it would choose."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from t2t.data.features import Feature, append_eos_after_trim, inputs_feature
+from t2t.data.features import Feature
+from t2t.data.objectives.glm import GlmObjective
 from t2t.data.vocabularies import Vocabulary
+from t2t.decoding.blank_filling import BlankReader
 from t2t.decoding.length_buckets import windows
-from t2t.decoding.likelihoods import Alternatives, likelihoods_of
+from t2t.decoding.likelihoods import likelihoods_of
+from t2t.decoding.scored_texts import Alternatives, FilledBlanks, TextPairs
 from t2t.decoding.scoring_records import ScoringRecord, to_rank, to_score
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
@@ -66,6 +69,7 @@ class Scorer:
         params: Params,
         features: Mapping[str, Feature],
         *,
+        objectives: Sequence[GlmObjective] = (),
         batch_size: int = 64,
     ):
         """Makes a scorer.
@@ -75,6 +79,8 @@ class Scorer:
           params: of the model.
           features: "targets", and "inputs" where a task has them. A language model, without, reads
             inputs as text to go on from, in the vocabulary of the targets and without an end.
+          objectives: that a model was trained with which fills blanks: inputs have one then, and
+            targets fill it; see `BlankReader`.
           batch_size: texts that are scored at a time.
 
         Raises:
@@ -82,16 +88,18 @@ class Scorer:
         """
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, got {batch_size}.")
-        self._likelihoods = likelihoods_of(model, params, batch_size)
+        blanks = BlankReader(model.config, features, objectives, 1) if objectives else None
+        self._likelihoods = likelihoods_of(model, params, batch_size, blanks)
         self._batch_size = batch_size
-        self._encodes = isinstance(model.config, EncoderDecoder)
-        self._targets = features["targets"]
-        self._inputs = inputs_feature(features)
+        needs_inputs = isinstance(model.config, EncoderDecoder)
+        self._read = (
+            FilledBlanks(blanks) if blanks else TextPairs(features, needs_inputs=needs_inputs)
+        )
 
     @property
     def vocabulary(self) -> Vocabulary:
         """Of the targets."""
-        return self._targets.vocabulary
+        return self._read.vocabulary
 
     def score(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Scored]:
         """Yields the likelihood of the "targets" of each record after its "inputs", in order.
@@ -130,14 +138,7 @@ class Scorer:
                 yield tuple(Scored(*values) for values in texts)
 
     def _tokens(self, record: ScoringRecord) -> Alternatives:
-        if record.inputs is not None:
-            inputs = _encoded(self._inputs, record.inputs)
-        elif self._encodes:
-            raise UserError(f"{record.where} has no 'inputs', which this model's encoder reads.")
-        else:
-            inputs = np.zeros(0, np.int32)
-        targets = [_encoded(self._targets, text) for text in record.targets]
-        tokens = Alternatives(inputs, targets)
+        tokens = self._read(record)
         self._likelihoods.check(tokens, record.where)
         return tokens
 
@@ -146,7 +147,3 @@ def _numbered(
     records: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any], str], ScoringRecord]
 ) -> Iterator[ScoringRecord]:
     return (read(record, f"Record {number}") for number, record in enumerate(records, 1))
-
-
-def _encoded(feature: Feature, text: str) -> np.ndarray:
-    return append_eos_after_trim(feature.vocabulary.encode_array(text), feature, None)
