@@ -82,10 +82,11 @@ def pipeline_of(given):
     task = of_one_text(given["mixture"])
     loss.check(model, task)
     return TrainPipeline(
-        loss.prepared(model, task),
+        task,
         given["sequence_length"],
         given["batch_size"],
         converter=loss.converter(model, task, given.get("pack", True)),
+        head_rows=loss.rows(model, task),
     )
 
 

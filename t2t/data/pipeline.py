@@ -11,6 +11,7 @@ import numpy as np
 from t2t.data.converters import Batch, EncDecFeatureConverter, FeatureConverter
 from t2t.data.draws import Draws
 from t2t.data.features import SequenceLength
+from t2t.data.heads import HeadRows, with_rows
 from t2t.data.look_ahead import LookAhead
 from t2t.data.mixtures import Mixture, leaf_tasks, mixing_rates
 from t2t.data.positions import Positions
@@ -32,6 +33,7 @@ class TrainPipeline:
       split: which split to read; tasks without it are left out of a mixture.
       converter: what to make of the examples, and whether to pack them.
       host_index, host_count: this process's share of the rows.
+      head_rows: what the texts become, where a head is trained.
     """
 
     task_or_mixture: Task | Mixture
@@ -42,6 +44,7 @@ class TrainPipeline:
     converter: FeatureConverter = EncDecFeatureConverter()  # noqa: RUF009 (frozen)
     host_index: int = 0
     host_count: int = 1
+    head_rows: HeadRows | None = None
 
     def __post_init__(self):
         if self.batch_size < 1 or self.batch_size % self.host_count:
@@ -62,7 +65,8 @@ class TrainPipeline:
     @functools.cached_property
     def rows(self) -> list[Rows]:
         """The rows of each task; opened when first used."""
-        tasks = [task for task in leaf_tasks(self.task_or_mixture) if task.name in self.rates]
+        made = leaf_tasks(with_rows(self.task_or_mixture, self.head_rows))
+        tasks = [task for task in made if task.name in self.rates]
         return [open_rows(task, self.split, self.sequence_length) for task in tasks]
 
     @functools.cached_property

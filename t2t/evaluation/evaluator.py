@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from t2t.data.converters import FeatureConverter
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.features import SequenceLength
+from t2t.data.heads import with_rows
 from t2t.data.metric_kinds import MetricKind, metric_kind
 from t2t.data.mixtures import Mixture, leaf_tasks
 from t2t.data.sources import Example
@@ -116,7 +117,7 @@ class Evaluator:
         check_batch_size(policy.batch_size, mesh)
         loss.check(model.config, task_or_mixture)
         self._model, self._mesh, self._policy, self._seed = model, mesh, policy, seed
-        tasks = leaf_tasks(loss.prepared(model.config, task_or_mixture))
+        tasks = leaf_tasks(with_rows(task_or_mixture, loss.rows(model.config, task_or_mixture)))
         converter = converter or loss.converter(model.config, task_or_mixture, pack=False)
         unpacked = dataclasses.replace(converter, pack=False)
         self._sets = {

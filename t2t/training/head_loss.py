@@ -15,7 +15,7 @@ from t2t.data.converters import (
     HeadFeatureConverter,
 )
 from t2t.data.features import Feature
-from t2t.data.heads import Framing, HeadRows, with_rows
+from t2t.data.heads import Framing, HeadRows
 from t2t.data.mixtures import Mixture, leaf_tasks
 from t2t.data.tasks import Task
 from t2t.errors import UserError
@@ -81,10 +81,6 @@ class HeadLoss(TrainingLoss):
             f"{type(self).__name__} trains a head of {name}, but {type(model).__name__}.heads has: "
             f"{found}. Set {type(model).__name__}.heads = (@{name}(),)."
         )
-
-    def prepared(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> Task | Mixture:
-        """As in `TrainingLoss`."""
-        return with_rows(task_or_mixture, self.rows(model, task_or_mixture))
 
     def converter(
         self, model: ModelConfig, task_or_mixture: Task | Mixture, pack: bool

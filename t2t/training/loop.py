@@ -127,13 +127,14 @@ def train(
     run.check_identity(model, vocabularies, lora)
     run.check_trainable()
     pipeline = TrainPipeline(
-        loss.prepared(model, task_or_mixture),
+        task_or_mixture,
         sequence_length,
         batch_size,
         seed=seed,
         converter=converter or loss.converter(model, task_or_mixture, pack),
         host_index=jax.process_index(),
         host_count=jax.process_count(),
+        head_rows=loss.rows(model, task_or_mixture),
     )
     pipeline.converter.row_lengths(sequence_length)  # refuses lengths that do not fit
     if data_workers:

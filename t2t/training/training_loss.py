@@ -9,6 +9,7 @@ import jax
 from jax.sharding import Mesh
 
 from t2t.data.converters import FeatureConverter
+from t2t.data.heads import HeadRows
 from t2t.data.mixtures import Mixture
 from t2t.data.tasks import Task
 from t2t.models.definition import Model, ModelConfig, Params
@@ -67,9 +68,9 @@ class TrainingLoss(abc.ABC):
     def check(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> None:
         """Raises UserError if the model has no such head, or the task no such labels."""
 
-    def prepared(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> Task | Mixture:
-        """What examples come from: the same tasks, or with a last preprocessor for this loss."""
-        return task_or_mixture
+    def rows(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> HeadRows | None:
+        """What the tasks' texts become in a last preprocessor of the loss's own, if it has one."""
+        return None
 
     @abc.abstractmethod
     def converter(

@@ -5,8 +5,11 @@ import signal
 import numpy as np
 import pytest
 
+from t2t.data.converters import HeadFeatureConverter
+from t2t.data.heads import ClassRows, Framing
 from t2t.data.pipeline import TrainPipeline
 from t2t.data.registry import TaskRegistry
+from t2t.data.vocabularies import ByteVocabulary
 from t2t.data.workers import WorkerBatches
 from t2t.errors import UserError
 from tests.data import worker_tasks
@@ -46,6 +49,18 @@ def test_any_number_of_workers_builds_the_batches_of_none_and_goes_on_from_anywh
         assert_same(take(batches, 6), expected)
     with workers(mixture, 4, expected[2][1]) as batches:
         assert_same(take(batches, 3), expected[3:])
+
+
+def test_workers_make_rows_for_heads():
+    labelled = task("labels")
+    fields = {
+        "converter": HeadFeatureConverter(labels_per_row=1),
+        "head_rows": ClassRows(ByteVocabulary(100), Framing(None, 1), worker_tasks.LABELS),
+    }
+    expected = take(TrainPipeline(labelled, LENGTHS, 8, **fields).batches(), 2)
+    assert expected[0][0]["encoder_labels"].shape == (8, 1)
+    with workers(labelled, 2, **fields) as batches:
+        assert_same(take(batches, 2), expected)
 
 
 def test_a_dead_worker_is_an_error_at_once():

@@ -10,9 +10,10 @@ from t2t.data.mixtures import Mixture
 from t2t.data.objectives import SpanCorruption
 from t2t.data.registry import MixtureRegistry, TaskRegistry
 from t2t.data.sources import InMemoryDataSource, JsonLinesDataSource
-from t2t.data.vocabularies import ByteVocabulary
+from t2t.data.vocabularies import ByteVocabulary, LabelVocabulary
 from t2t.errors import UserError
 
+LABELS = LabelVocabulary(("no", "yes"))
 _feature = Feature(ByteVocabulary(extra_ids=100))
 _features = {"inputs": _feature, "targets": _feature}
 
@@ -51,6 +52,11 @@ def register():
         lines = str(Path(__file__).with_name("one_bad_record.jsonl"))
         source = JsonLinesDataSource({"train": lines}, on_bad_record="skip")
         TaskRegistry.add("worker_skips", source, output_features=_features)
+        features = {**_features, "targets": Feature(LABELS, add_eos=False)}
+        pairs = [{"inputs": f"text {i}", "targets": LABELS.labels[i % 2]} for i in range(20)]
+        TaskRegistry.add(
+            "worker_labels", InMemoryDataSource({"train": pairs}), output_features=features
+        )
         MixtureRegistry.add("worker_mixture", parts, default_rate=1.0)
     mixture = MixtureRegistry.maybe_get("worker_mixture")
     assert isinstance(mixture, Mixture)

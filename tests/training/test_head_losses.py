@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.features import Feature
+from t2t.data.heads import with_rows
 from t2t.data.preprocessors import rekey
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.decoding.head_predictor import HeadPredictor, HeadReader
@@ -47,7 +48,7 @@ def lengths(kind):
 def batch_of(kind, config):
     task, loss = TASKS[kind], LOSSES[kind]
     examples = EvaluationSet(
-        loss.prepared(config, task),
+        with_rows(task, loss.rows(config, task)),
         "train",
         lengths(kind),
         converter=loss.converter(config, task, pack=True),
@@ -279,9 +280,8 @@ def test_a_label_of_the_data_that_the_task_does_not_have():
     task = TASKS["sentences"].replace(
         preprocessors=(rekey({"inputs": "inputs", "targets": "inputs"}),)
     )
-    examples = EvaluationSet(
-        LOSSES["sentences"].prepared(encoder("sentences"), task), "train", LENGTHS
-    )
+    rows = LOSSES["sentences"].rows(encoder("sentences"), task)
+    examples = EvaluationSet(with_rows(task, rows), "train", LENGTHS)
     with pytest.raises(
         UserError, match=r"Task 'toy_sentences': .*'ab x' is none of the labels 'good'"
     ):

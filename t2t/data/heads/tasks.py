@@ -11,12 +11,14 @@ from t2t.data.vocabularies import PassThroughVocabulary
 from t2t.errors import UserError
 
 
-def with_rows(task_or_mixture: Task | Mixture, rows: HeadRows) -> Task | Mixture:
-    """The same task, or mixture of such tasks, with `rows` as its last preprocessor.
+def with_rows(task_or_mixture: Task | Mixture, rows: HeadRows | None) -> Task | Mixture:
+    """The same task, or mixture of such tasks, with `rows`, if any, as its last preprocessor.
 
     Raises:
       UserError: if a task has an objective, or a cache of tokens: rows are made of text.
     """
+    if rows is None:
+        return task_or_mixture
     made: dict[str, Task] = {}
 
     def changed(part: Task | Mixture) -> Task | Mixture:
