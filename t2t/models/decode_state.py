@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from t2t.models.embedding import Places
-from t2t.models.layer import LayerProjections, Memory
+from t2t.models.layer import LayerProjections, Memory, heads_swapped
 
 
 @jax.tree_util.register_dataclass
@@ -47,8 +47,9 @@ class DecodeState:
         rows, prompt = segments.shape
 
         def with_room(x):
-            return jnp.pad(x, ((0, 0), (0, max_length), *(((0, 0),) * (x.ndim - 2))))
+            return jnp.pad(x, ((0, 0), (0, 0), (0, max_length), (0, 0)))
 
+        projected = heads_swapped(projected)
         last = jax.tree.map(lambda x: jnp.broadcast_to(x[:, -1:], (rows, 1)), places)
         ahead = jnp.ones((rows, max_length), segments.dtype)
         return cls(

@@ -1,6 +1,6 @@
 """One layer of a transformer: attention to itself, to an encoder, feed-forward."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,11 +20,20 @@ class LayerProjections(NamedTuple):
     """Of one layer, keys and values of its own input and of the encoder's output, if any.
 
     While decoding, the first have a column for every token to come, and the second have fewer rows
-    if several decode from one input.
+    if several decode from one input; both are `[rows, kv heads, length, head_dim]`, of which XLA
+    makes products without a copy.
     """
 
     own: Projected
     encoded: Projected | None
+
+
+T = TypeVar("T")
+
+
+def heads_swapped(projected: T) -> T:
+    """Keys and values, however many, with heads before length; or back."""
+    return jax.tree.map(lambda x: x.swapaxes(1, 2), projected)
 
 
 class Memory(NamedTuple):
@@ -113,24 +122,30 @@ class Layer(nnx.Module):
         past: LayerProjections,
         column: jax.Array,
     ) -> tuple[jax.Array, LayerProjections]:
-        """One token `[rows, 1, d_model]`; returns `past` with its own in `column`, too."""
+        """One token `[rows, 1, d_model]`; returns `past` with its own in `column`, too.
+
+        `past` has heads first.
+        """
         projected: list[Projected] = []
+        # Tied to x: else XLA swaps before the loop over tokens, and copies at every one.
+        encoded = heads_swapped(jax.lax.optimization_barrier((past.encoded, x))[0])
 
         def attend_self(x):
             queries, new = self._project(x, context, local)
             write = jax.lax.dynamic_update_slice_in_dim
             keys, values = (
-                write(old, x, column, axis=1) for old, x in zip(past.own, new, strict=True)
+                write(old, x, column, axis=2)
+                for old, x in zip(past.own, heads_swapped(new), strict=True)
             )
-            own = keys, values
-            projected.append(own)
+            projected.append((keys, values))
+            own = heads_swapped(projected[0])
             bias = context.bias
             if self._spec.positions.per_layer:
                 bias = self.positions.bias_row(column, own[0].shape[1], self._dtype)
-            return self._attend_self(queries, own, past.encoded, bias, context, local, None)
+            return self._attend_self(queries, own, encoded, bias, context, local, None)
 
         def attend_encoder(x):
-            return self._attend_encoder(x, past.encoded, context, None)
+            return self._attend_encoder(x, encoded, context, None)
 
         x = self._add_branches(x, attend_self, attend_encoder, None)
         return x, past._replace(own=projected[0])
