@@ -115,7 +115,7 @@ class ElectraLoss(TrainingLoss):
         return {"loss": filled_in, "discriminator": _told_apart(logits, labels, weights)}
 
 
-def _uniforms(shape: tuple[int, int], key: jax.Array | None) -> jax.Array:
+def _uniforms(shape: tuple[int, ...], key: jax.Array | None) -> jax.Array:
     """Float32 `[rows, length, 2]`; without a key, the same in all rows, whatever their number."""
     rows, length = shape
     if key is not None:
