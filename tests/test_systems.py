@@ -108,6 +108,12 @@ def test_a_dry_run_passes_and_the_header_states_the_size(system, tmp_path, capsy
     assert f"--gin_file=systems/{system}.gin" in header
 
 
+def quickly_compiled(jitted, *arguments):
+    """Without most optimisations, which take longer than ten steps without them."""
+    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    return jitted.lower(*arguments).compile(compiler_options=options)
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_ten_steps_on_one_batch_lower_the_loss(system):
     given = arguments(system)
@@ -117,7 +123,8 @@ def test_ten_steps_on_one_batch_lower_the_loss(system):
     mesh = MeshShape().mesh(jax.devices()[:1])
     loss, num_tasks = given.get("loss", loop.Loss()), len(pipeline.task_names)
     step = make_train_step(model, optimizer, mesh, loss=loss, num_tasks=num_tasks)
-    state = jax.jit(lambda: init_state(model, optimizer, 0))()
+    state = quickly_compiled(jax.jit(lambda: init_state(model, optimizer, 0)))()
+    step = quickly_compiled(step, state, batch)
     losses = []
     for _ in range(10):
         state, metrics = step(state, batch)
