@@ -18,7 +18,7 @@ def dry_run_report(
     model: Model,
     optimizer: Optimizer,
     mesh: Mesh,
-    sequence_length: Mapping[str, int],
+    row_lengths: Mapping[str, int],
     batch_size: int,
 ) -> str:
     """All of it as text.
@@ -27,12 +27,10 @@ def dry_run_report(
       model: to be trained.
       optimizer: that trains it.
       mesh: of devices.
-      sequence_length: tokens per row of "inputs" and "targets".
+      row_lengths: tokens of a row, by axis; see `FeatureConverter.row_lengths`.
       batch_size: rows per step.
     """
-    lengths = sequence_length.get("inputs", 0), sequence_length.get("targets", 0)
-    if model.config.loss_side == "encoder":
-        lengths = lengths[0], 0
+    lengths = row_lengths.get("inputs", 0), row_lengths.get("targets", 0)
     tokens = max(sum(lengths), 1)
     step = train_flops(model.config, *lengths, batch_size)
     abstract = abstract_state(model, optimizer)

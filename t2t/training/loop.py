@@ -136,7 +136,7 @@ def train(
         host_count=jax.process_count(),
         head_rows=loss.rows(model, task_or_mixture),
     )
-    pipeline.converter.row_lengths(sequence_length)  # refuses lengths that do not fit
+    row_lengths = pipeline.converter.row_lengths(sequence_length)  # refuses what does not fit
     if data_workers:
         check_workers(pipeline, data_workers)
     evaluator = Evaluator(
@@ -158,7 +158,7 @@ def train(
         beginning = initialization.open(target, fall_back=fall_back)
     is_main = jax.process_index() == 0
     if dry_run:
-        print(dry_run_report(definition, optimizer, device_mesh, sequence_length, batch_size))
+        print(dry_run_report(definition, optimizer, device_mesh, row_lengths, batch_size))
         return {}
 
     run.create()

@@ -10,7 +10,7 @@ from typing import Any
 from t2t.errors import UserError
 from t2t.models.definition import ModelConfig
 from t2t.models.lora import LoRA
-from t2t.models.serialization import to_dict
+from t2t.models.serialization import from_dict, to_dict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +80,8 @@ class RunDirectory:
         if not self.identity.exists():
             return
         identity = self.stored_identity()
+        # Settings that came with a later version have their defaults.
+        identity["model"] = to_dict(from_dict(identity["model"], str(self.identity)))
         current = _identity(model, vocabularies or {}, lora)
         compared = {"model"}
         if vocabularies is not None and "imported" not in identity:

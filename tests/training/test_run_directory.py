@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -91,6 +92,15 @@ def test_dropout_of_a_part_of_the_model_may_change(tmp_path):
     run.check_identity(dataclasses.replace(electra, generator=dropping))
     with pytest.raises(UserError, match=r"model\.share_embeddings is True there"):
         run.check_identity(dataclasses.replace(electra, share_embeddings=False))
+
+
+def test_settings_that_came_later_have_their_defaults(run):
+    identity = run.stored_identity()
+    del identity["model"]["continuing_positions"]
+    run.write(run.identity, json.dumps(identity))
+    run.check_identity(TINY, VOCABULARIES)
+    with pytest.raises(UserError, match=r"share_stacks is False there and True now"):
+        run.check_identity(dataclasses.replace(TINY, share_stacks=True), VOCABULARIES)
 
 
 def test_another_task_may_lack_a_feature(run):
