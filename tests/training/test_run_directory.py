@@ -99,8 +99,8 @@ def test_settings_that_came_later_have_their_defaults(run):
     del identity["model"]["continuing_positions"]
     run.write(run.identity, json.dumps(identity))
     run.check_identity(TINY, VOCABULARIES)
-    with pytest.raises(UserError, match=r"share_stacks is False there and True now"):
-        run.check_identity(dataclasses.replace(TINY, share_stacks=True), VOCABULARIES)
+    with pytest.raises(UserError, match=r"share_embeddings is True there and False now"):
+        run.check_identity(dataclasses.replace(TINY, share_embeddings=False), VOCABULARIES)
 
 
 def test_another_task_may_lack_a_feature(run):
