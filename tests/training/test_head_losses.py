@@ -123,7 +123,7 @@ def test_a_tiny_encoder_learns_all(kind):
         loss.converter(model.config, task, pack=False),
         lengths(kind)["inputs"],
     )
-    predictor = HeadPredictor(model, params, reader, batch_size=4)
+    predictor = HeadPredictor(model, params, reader, batch_size=16)  # one compilation
     unlabelled = [{k: v for k, v in e.items() if k != "targets"} for e in examples]
     found = [prediction for (prediction,) in predictor.predict(unlabelled)]
     assert [prediction.text for prediction in found] == [e["targets"] for e in examples]
