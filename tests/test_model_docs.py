@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import pytest
 
 from t2t import cli, config
+from t2t.data.registry import TaskRegistry
 from t2t.interop.families import all_families
 from t2t.models.definition import Model
+from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.paths import shipped
 from t2t.training.initialization import Initialization
 from t2t.training.loop import train
@@ -36,11 +38,19 @@ def computed(model):
     """The shape of logits of a small batch, without computing them."""
     tokens = jnp.ones((2, 8), jnp.int32)
     batch = {f"{side}_input_tokens": tokens for side in ("encoder", "decoder")}
-    return jax.eval_shape(lambda p: model.bind(p)(batch), model.abstract_params).shape
+
+    def logits(params):
+        module = model.bind(params)
+        return module(batch) if model.config.head else module.outputs(batch, "sequence_head")
+
+    return jax.eval_shape(logits, model.abstract_params).shape
 
 
-def plan_from_models_of_eight_layers(initialization, model):
-    """Checks the sources of a page, which are runs of the preset as it is."""
+def check_sources(initialization, model):
+    """Plans from the sources of a page: runs of T5 as its preset is, or models of the same body."""
+    if not isinstance(model.config, EncoderDecoder):
+        initialization.plan(model.abstract_params, [model.abstract_params])
+        return
     config.load(["models/t5_1_1_small.gin", "runs/pretrain.gin"], NEEDED)
     whole = Model(config.arguments_of(train)["model"]).abstract_params
     initialization.plan(model.abstract_params, [whole] * len(initialization.sources))
@@ -48,8 +58,9 @@ def plan_from_models_of_eight_layers(initialization, model):
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """A working folder with the gin of the pages that is named."""
+    """A working folder with the gin of the pages that is named, and a vocabulary."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nit\n")
     for page in PAGES:
         for text in blocks(page, "gin"):
             (tmp_path / re.match(r"# (\w+\.gin)", text)[1]).write_text(text)
@@ -80,7 +91,7 @@ def test_gin_of_the_pages_loads(page):
             assert arguments["lora"].kernels(model.abstract_params)
         initialization = arguments.get("init_from")
         if isinstance(initialization, Initialization):
-            plan_from_models_of_eight_layers(initialization, model)
+            check_sources(initialization, model)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -88,6 +99,8 @@ def test_gin_of_the_pages_loads(page):
 def test_python_of_the_pages_runs(page):
     for number, code in enumerate(snippets(page), 1):
         exec(compile(code, f"{page.name}, Python snippet {number}", "exec"), {"__name__": "s"})
+    if "entailment" in TaskRegistry.names():
+        TaskRegistry.remove("entailment")
 
 
 def test_the_table_of_presets_is_that_of_the_tests():
