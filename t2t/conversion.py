@@ -12,6 +12,7 @@ from t2t.interop.hugging_face import load_hf, new_folder, save_hf
 from t2t.interop.t5x import load_t5x
 from t2t.models.config import Compute, Dropout
 from t2t.models.definition import ModelConfig, Params
+from t2t.models.electra import Electra
 from t2t.models.serialization import to_gin
 from t2t.trained import TrainedModel, load_trained
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
@@ -133,6 +134,7 @@ def _model_gin(config: ModelConfig) -> str:
 
     `Compute` has no scope, and DROPOUT_RATE is the rate of all places that have one.
     """
+    assert not isinstance(config, Electra)  # two models, which are imported one by one
     name, dropout = type(config).__name__, config.dropout
     rates = {k: v for k, v in vars(dropout).items() if k != "shared_over_length"}
     common = dropout.residual

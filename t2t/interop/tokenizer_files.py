@@ -89,9 +89,9 @@ def vocabulary_of(folder: Path) -> Vocabulary | None:
         named = {role: name for role, name in roles.items() if name in ids}
         padding = {named.get("pad_token"), *USUAL_NAMES["pad_token"]} & set(ids)
         text = tokenizer_json.text_at_zero(definition, {*named.values(), *padding})
-        if padding and text is None:
-            return TokenizersVocabulary(str(path), sentinels, **named)
-        return UnpaddedTokenizersVocabulary(str(path), sentinels, **named)
+        padded = padding and text is None
+        made = TokenizersVocabulary if padded else UnpaddedTokenizersVocabulary
+        return made(str(path), sentinels, 0, **named)
     if (path := folder / "vocab.txt").is_file():
         return BertWordPieceVocabulary(str(path), lower_case=config.get("do_lower_case", True))
     return None
