@@ -18,6 +18,7 @@ class DecodeState:
     decode from one input of an encoder; they are neighbours.
 
     Attributes:
+      layers: parameters of each, `TransformerStack.separate_layers`.
       projected: of each layer, keys and values of the prompt and, up to `column`, of what followed.
       memory: of the encoder, without its output; None without an encoder.
       seen: int `[rows, length]`, 0 at the padding in front.
@@ -25,6 +26,7 @@ class DecodeState:
       places: of the next token, each int `[rows, 1]`.
     """
 
+    layers: tuple[list[jax.Array], ...]
     projected: tuple[LayerProjections, ...]
     memory: Memory | None
     seen: jax.Array
@@ -34,6 +36,7 @@ class DecodeState:
     @classmethod
     def after_prompt(
         cls,
+        layers: tuple[list[jax.Array], ...],
         projected: tuple[LayerProjections, ...],
         memory: Memory | None,
         segments: jax.Array,
@@ -53,6 +56,7 @@ class DecodeState:
         last = jax.tree.map(lambda x: jnp.broadcast_to(x[:, -1:], (rows, 1)), places)
         ahead = jnp.ones((rows, max_length), segments.dtype)
         return cls(
+            layers,
             tuple(layer._replace(own=jax.tree.map(with_room, layer.own)) for layer in projected),
             memory and memory._replace(encoded=jnp.zeros((0,))),
             jnp.concatenate([segments, ahead], axis=1),

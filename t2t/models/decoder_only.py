@@ -108,7 +108,8 @@ class DecoderOnlyModel(Headed):
         places = prompt_places(batch, segments)
         vectors = self.token_embedder(tokens, self._dtype)
         hidden, projected = self.decoder.prefill(vectors, places, mask, None)
-        state = DecodeState.after_prompt(projected, None, segments, places, max_length)
+        layers = self.decoder.separate_layers()
+        state = DecodeState.after_prompt(layers, projected, None, segments, places, max_length)
         return self.logits(hidden[:, -1]), state
 
     def decode_step(self, tokens: jax.Array, state: DecodeState) -> tuple[jax.Array, DecodeState]:

@@ -265,7 +265,8 @@ class EncoderDecoderModel(Headed):
         places = prompt_places(batch, segments, start)
         vectors = self._table("decoder")(tokens, self._dtype)
         hidden, projected = self.decoder.prefill(vectors, places, mask, memory)
-        state = DecodeState.after_prompt(projected, memory, segments, places, max_length)
+        layers = self.decoder.separate_layers()
+        state = DecodeState.after_prompt(layers, projected, memory, segments, places, max_length)
         return self.logits(hidden[:, -1]), state
 
     def decode_step(self, tokens: jax.Array, state: DecodeState) -> tuple[jax.Array, DecodeState]:

@@ -99,18 +99,28 @@ class TransformerStack(nnx.Module):
         context = context._replace(mask=context.mask.materialised(1, length))
         # Layers one by one: a scan would copy all keys and values at every token.
         projected = []
-        for i, (layer, local) in enumerate(self._each_layer()):
+        for i, (layer, local) in enumerate(self._each_layer(state.layers)):
             x, own = layer.step(x, context, local, state.projected[i], state.column)
             projected.append(own)
         return self._finish(x, None), tuple(projected)
 
-    def _each_layer(self) -> Iterator[tuple[Layer, jax.Array | None]]:
+    def separate_layers(self) -> tuple[list[jax.Array], ...]:
+        """Parameters of each layer (or group of layers), no longer stacked.
+
+        For a loop over tokens, in which XLA would copy each one out of the stack at every token.
+        """
+        leaves = jax.tree.leaves(nnx.split(self.layers)[1])
+        return tuple([leaf[i] for leaf in leaves] for i in range(len(leaves[0])))
+
+    def _each_layer(
+        self, separate: tuple[list[jax.Array], ...]
+    ) -> Iterator[tuple[Layer, jax.Array | None]]:
         """Every layer, and whether it is local, in order."""
         graphdef, states = nnx.split(self.layers)
-        local, spec = self._local(), self._spec
-        runs = spec.num_layers // (spec.num_groups or spec.num_layers)
-        for i in range(spec.num_layers):
-            state = jax.tree.map(lambda leaf, source=i // runs: leaf[source], states)
+        structure = jax.tree.structure(states)
+        local, runs = self._local(), self._spec.num_layers // len(separate)
+        for i in range(self._spec.num_layers):
+            state = jax.tree.unflatten(structure, separate[i // runs])
             yield nnx.merge(graphdef, state), None if local is None else local[i]
 
     def scan(self, body: Callable, x: jax.Array, per_layer: Any = None) -> tuple[jax.Array, Any]:

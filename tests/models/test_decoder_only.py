@@ -41,6 +41,7 @@ STACKS = {
         "local_positions": RoPE(theta=100.0),
     },
     "windows everywhere": {"positions": NoPositions(), "window": 3},
+    "one layer twice": {"positions": RoPE(), "num_groups": 1},
 }
 every_kind = pytest.mark.parametrize("kind", STACKS)
 
