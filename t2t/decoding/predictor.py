@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from t2t.data import randomness
+from t2t.decoding.beam import Beam
 from t2t.decoding.compiled import Compiled
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
@@ -67,6 +68,7 @@ class Predictor:
         tokens = dataclasses.replace(config.tokens, eos=reader.eos_id)
         self._config = dataclasses.replace(config, tokens=tokens)
         model = dataclasses.replace(model, config=self._config)
+        self._best_first = isinstance(decoding.strategy, Beam)
         self._first = self._compiled(model, params, decoding)
         self._next = self._first
         if isinstance(decoding.strategy, Sampling) and decoding.strategy.num_samples > 1:
@@ -129,15 +131,19 @@ class Predictor:
                 places, self._extended(unfinished, self._next), strict=True
             ):
                 by_record[i][j] = line
+        if self._best_first:  # what was said later may have changed the order
+            for record in by_record:
+                record.sort(key=lambda line: -line.score)
         return [[_prediction(line) for line in record] for record in by_record]
 
     def _extended(self, lines: list[_Line], run: Compiled) -> list[list[_Line]]:
         """For each line, those that it becomes when its draft has been read."""
         drafts = [line.state for line in lines if isinstance(line.state, Draft)]
         prompts = [draft.prompt for draft in drafts]
-        encodes = prompts[0].encoder is not None
         limit = position_limit(self._config.decoder)
-        most = None if encodes else limit
+        # Blanks share the position of their mask, so that a prompt may be longer than the limit.
+        elsewhere = prompts[0].encoder is not None or "block_positions" in prompts[0].decoder
+        most = None if elsewhere else limit
         started = []
         for bucket in buckets([p.length for p in prompts], self._batch_size, most):
             batch = collate(prompts, bucket, self._config.tokens.pad, limit)

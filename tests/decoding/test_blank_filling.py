@@ -8,6 +8,7 @@ import pytest
 
 from t2t.data.features import Feature
 from t2t.data.objectives import GlmBlankInfilling, GlmDocumentInfilling, GlmSentenceInfilling
+from t2t.decoding.beam import Beam
 from t2t.decoding.blank_filling import BlankReader
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.length_buckets import Bucket
@@ -127,6 +128,19 @@ def test_samples_go_on_by_themselves():
     found = next(predictor(Sampling(3.0, num_samples=3)).predict([TEXTS[1]]))
     assert len({prediction.text for prediction in found}) == 3
     assert len({prediction.details["fills"][1] for prediction in found}) > 1
+
+
+def test_beams_are_best_first_whatever_the_number_of_blanks():
+    for found in predictor(Beam(4, 4)).predict(TEXTS):
+        scores = [prediction.score for prediction in found]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_prompts_longer_than_the_table_of_positions_have_length_classes_too():
+    filler = predictor(batch_size=1)
+    texts = ["5 " * size + "[MASK] 6 [MASK]" for size in (24, 26, 27, 28, 29)]
+    assert all(np.isfinite(one.score) for (one,) in filler.predict(texts))
+    assert filler.throughput.compilations == 2  # of 32 and 64 tokens; there are 32 positions
 
 
 def test_masks_of_the_objectives_are_told_apart():
