@@ -40,6 +40,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     use_caches(args)
     prepare_jax()
     from t2t import config
+    from t2t.models.electra import Electra
     from t2t.models.encoder_only import EncoderOnly
     from t2t.reporting.summary import print_next_commands, print_predictions, print_results
     from t2t.training.interruption import Stopped
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         results,
         args.gin_file,
         f"--gin.{steps}={2 * arguments['total_steps']}",
-        generates=not isinstance(arguments["model"], EncoderOnly)
+        generates=not isinstance(arguments["model"], EncoderOnly | Electra)
         or any(result.predictions for result in results.values()),
     )
     return 0
