@@ -51,6 +51,7 @@ def _decoded(file: Iterable[bytes], name: str) -> Iterator[Line]:
     for number, raw in enumerate(file, 1):
         where = f"{name}, line {number}"
         try:
-            yield Line(raw.decode().rstrip("\r\n"), where)
+            text = raw.decode("utf-8-sig" if number == 1 else "utf-8")  # a mark may come first
+            yield Line(text.rstrip("\r\n"), where)
         except UnicodeDecodeError as error:
             raise UserError(f"{where} is not UTF-8.") from error

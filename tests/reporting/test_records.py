@@ -52,6 +52,11 @@ def test_json_records_have_all_predictions_and_scores_if_asked(tmp_path, option)
     assert record["scores"] == [-0.25, -1.5]
 
 
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    assert json.loads(predicted(tmp_path, '\ufeff{"inputs": "a"}\n')[0])["inputs"] == "a"
+    assert predicted(tmp_path, "\ufeffa\n") == ["a! \tx"]
+
+
 def test_a_format_can_be_given(tmp_path):
     assert predicted(tmp_path, '{"inputs": "a"}', "text") == ['{"inputs": "a"}! \tx']
     with pytest.raises(UserError, match="line 1 is not JSON"):
