@@ -10,8 +10,9 @@ import numpy as np
 
 from t2t.data.converters import HeadFeatureConverter
 from t2t.data.heads import HeadRows, Row
+from t2t.decoding.compiled import Compiled
 from t2t.decoding.length_buckets import Bucket, buckets, windows
-from t2t.decoding.prediction import Prediction, Record
+from t2t.decoding.prediction import Prediction, Record, Throughput
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
 
@@ -47,19 +48,6 @@ class HeadReader:
         return {name: np.pad(x, ((0, missing), (0, 0))) for name, x in arrays.items()}
 
 
-@dataclasses.dataclass
-class ReadThroughput:
-    """How many records were read, and how long it took, compilation included."""
-
-    records: int = 0
-    seconds: float = 0.0
-
-    def describe(self) -> str:
-        """One line for people."""
-        rate = self.records / max(self.seconds, 1e-9)
-        return f"{self.records:,} records in {self.seconds:.1f} s: {rate:,.1f} records/s"
-
-
 class HeadPredictor:
     """Reads records in batches of like length, with one compilation per length class.
 
@@ -72,9 +60,13 @@ class HeadPredictor:
     ) -> None:
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, got {batch_size}.")
-        self.throughput = ReadThroughput()
-        self._params, self._reader, self._batch_size = params, reader, batch_size
-        self._outputs = jax.jit(lambda p, batch: model.bind(p).outputs(batch, reader.head))
+        self.throughput = Throughput()
+        self._reader, self._batch_size = reader, batch_size
+
+        def outputs(params, batch):
+            return model.bind(params).outputs(batch, reader.head)
+
+        self._outputs = Compiled(outputs, params, self.throughput)
 
     def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
         """Yields the prediction for each record, in order, reading a little ahead.
@@ -87,11 +79,12 @@ class HeadPredictor:
         """
         number = 0
         for window in windows(records, self._batch_size):
-            started = time.perf_counter()
+            started, compiling = time.perf_counter(), self.throughput.compile_seconds
             given = [{"inputs": r} if isinstance(r, str) else r for r in window]
             texts = self._predicted(given, number)
             number += len(window)
-            self.throughput.seconds += time.perf_counter() - started
+            compiled = self.throughput.compile_seconds - compiling
+            self.throughput.seconds += time.perf_counter() - started - compiled
             self.throughput.records += len(window)
             yield from texts
 
@@ -100,7 +93,7 @@ class HeadPredictor:
         rows = [reader.row(record, f"Record {number + i + 1}") for i, record in enumerate(records)]
         found: list[list[Prediction]] = [[] for _ in rows]
         started: list[tuple[Bucket, Any]] = [
-            (bucket, self._outputs(self._params, reader.batch(rows, bucket)))
+            (bucket, self._outputs(reader.batch(rows, bucket)))
             for bucket in buckets(
                 [len(row["inputs"]) for row in rows], self._batch_size, reader.max_length
             )

@@ -29,7 +29,7 @@ class Throughput:
 
     Attributes:
       records: that have their predictions.
-      tokens: generated, ends of sequence included; of all predictions of a record.
+      tokens: generated, ends of sequence included; of all predictions of a record; a head has none.
       seconds: for that, without waiting for records and without compilation.
       compile_seconds: for compilation.
       compilations: how many.
@@ -44,26 +44,19 @@ class Throughput:
     def describe(self) -> str:
         """One line for people."""
         seconds = max(self.seconds, 1e-9)
+        tokens = f", {self.tokens / seconds:,.0f} generated tokens/s" if self.tokens else ""
         return (
             f"{self.records:,} records in {self.seconds:.1f} s: {self.records / seconds:,.1f} "
-            f"records/s, {self.tokens / seconds:,.0f} generated tokens/s "
-            f"(besides {self.compile_seconds:.1f} s to compile for {self.compilations} shapes)"
+            f"records/s{tokens} (besides {self.compile_seconds:.1f} s to compile for "
+            f"{self.compilations} shapes)"
         )
-
-
-class Measured(Protocol):
-    """What was done, and how long it took."""
-
-    def describe(self) -> str:
-        """One line for people."""
-        ...
 
 
 class Predicts(Protocol):
     """Whatever turns records into predictions: a text, a filled blank, a class."""
 
     @property
-    def throughput(self) -> Measured:
+    def throughput(self) -> Throughput:
         """Of all calls up to now."""
         ...
 
