@@ -166,8 +166,8 @@ class Predictor:
         if not possible:
             raise UserError(
                 f"{line.name}: at some token everything was forbidden. Look at what the processors "
-                f"allow (Decoding.processors, --allowed_tokens, --blocked_tokens). Without any, the "
-                f"model computed NaN."
+                f"allow (Decoding.processors, --allowed_tokens, --blocked_tokens). Without any, "
+                f"the model computed NaN."
             )
         lines = []
         for n in possible:
