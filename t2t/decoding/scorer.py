@@ -123,7 +123,8 @@ class Scorer:
           normalize: divide log-likelihoods by numbers of tokens, which favours long candidates.
 
         Raises:
-          UserError: as `score`; also on an empty list, or a candidate that is there twice.
+          UserError: as `score`; also on an empty list, a candidate without tokens, or one that is
+            there twice.
         """
         for candidates in self.score_all(_numbered(records, to_rank)):
             scores = tuple(scored.score(normalize=normalize) for scored in candidates)
@@ -139,6 +140,12 @@ class Scorer:
 
     def _tokens(self, record: ScoringRecord) -> Alternatives:
         tokens = self._read(record)
+        for text, target in zip(record.targets, tokens.targets, strict=True):
+            if record.ranked and not len(target):
+                raise UserError(
+                    f"{record.where}: the candidate {text!r} is no tokens at all, so none could be "
+                    f"likelier."
+                )
         self._likelihoods.check(tokens, record.where)
         return tokens
 

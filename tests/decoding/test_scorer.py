@@ -204,6 +204,8 @@ def test_empty_texts():
                 [{"inputs": "", "targets": ""}]
             )
         )
+    with pytest.raises(UserError, match="Record 1: the candidate '' is no tokens at all"):
+        list(make("gpt", features).rank([{"inputs": "3", "candidates": ["4", ""]}]))
     assert list(scorer_of("t5").score([])) == []
 
 
