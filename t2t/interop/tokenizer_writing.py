@@ -15,6 +15,7 @@ from t2t.data.vocabularies import (
     Vocabulary,
     tokenizer_json,
 )
+from t2t.data.vocabularies.sentence_piece_proto import UNIGRAM, new_model
 from t2t.errors import UserError
 
 _T5_TOKENS = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
@@ -102,11 +103,9 @@ def _sentinels(vocabulary: Vocabulary) -> dict[str, Any]:
 
 def _unigram(vocabulary: SentencePieceVocabulary) -> dict[str, Any] | None:
     """The contents of a tokenizer.json; None if the model is of another kind (BPE)."""
-    from sentencepiece import sentencepiece_model_pb2
-
-    model = sentencepiece_model_pb2.ModelProto()
+    model = new_model()
     model.ParseFromString(vocabulary.path.read_bytes())
-    if model.trainer_spec.model_type != model.trainer_spec.UNIGRAM:
+    if model.trainer_spec.model_type != UNIGRAM:
         return None
     pieces = [[piece.piece, piece.score] for piece in model.pieces]
     special = {piece: i for i, (piece, _) in enumerate(pieces[:3])}

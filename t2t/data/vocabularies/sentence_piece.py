@@ -10,6 +10,7 @@ import numpy as np
 
 from t2t.data.vocabularies.base import Vocabulary, digest
 from t2t.data.vocabularies.checks import check_texts
+from t2t.data.vocabularies.sentence_piece_proto import USER_DEFINED, new_model
 from t2t.errors import UserError, did_you_mean
 
 
@@ -128,9 +129,8 @@ _load_lock = threading.Lock()
 def _load(path: str, content: str, extra_ids: int, reverse: bool, overrides: tuple):
     del content  # part of the cache's key: the file may be trained again
     import sentencepiece
-    from sentencepiece import sentencepiece_model_pb2
 
-    model = sentencepiece_model_pb2.ModelProto()
+    model = new_model()
     try:
         model.ParseFromString(Path(path).read_bytes())
         if not model.pieces:
@@ -151,7 +151,7 @@ def _load(path: str, content: str, extra_ids: int, reverse: bool, overrides: tup
         piece = model.pieces.add()
         piece.piece = f"\u2581<extra_id_{k}>"
         piece.score = 0.0
-        piece.type = sentencepiece_model_pb2.ModelProto.SentencePiece.USER_DEFINED
+        piece.type = USER_DEFINED
     return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
 
 
