@@ -22,6 +22,7 @@ def test_the_largest_and_their_places():
     np.testing.assert_array_equal(np.take_along_axis(x, np.asarray(places), axis=1), values)
 
 
+@pytest.mark.usefixtures("optimised")
 @pytest.mark.parametrize("strategy", [Beam(3), Sampling(top_k=5)], ids=["beam", "top_k"])
 def test_no_vocabulary_is_sorted(strategy):
     batch = {"decoder_input_tokens": jnp.zeros((2, 1), jnp.int32)}

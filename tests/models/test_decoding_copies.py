@@ -2,6 +2,7 @@ import re
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
@@ -9,6 +10,7 @@ from t2t.models.definition import Model
 from tests.models.computing import V1_1
 
 
+@pytest.mark.usefixtures("optimised")
 def test_no_token_copies_the_keys_and_values_of_those_before():
     """Else a step would take longer, the more tokens may be generated."""
     new, prompt, model = 36, 1, Model(V1_1)

@@ -212,6 +212,7 @@ def test_devices_change_nothing(shape):
     assert_close(actual, with_gradients(naive, untied, loss, args))
 
 
+@pytest.mark.usefixtures("optimised")
 def test_devices_exchange_the_gradient_of_the_head_once_and_not_per_chunk():
     loss = Loss(max_logits_bytes=ONE_OF_EIGHT)
     text = jitted((8, 1, 1), random(untied), loss).compile().as_text()
@@ -235,6 +236,7 @@ def test_only_the_logits_of_one_device_count():
     assert in_chunks(MeshShape().mesh(jax.devices()[:4]))
 
 
+@pytest.mark.usefixtures("optimised")
 def test_less_memory_than_all_logits():
     batch, length, vocab = 2, 64, 4096
     args = random(untied, batch=batch, length=length, vocab=vocab)
