@@ -15,7 +15,7 @@ from t2t.data.vocabularies import (
     Vocabulary,
     tokenizer_json,
 )
-from t2t.data.vocabularies.sentence_piece_proto import UNIGRAM, new_model
+from t2t.data.vocabularies.sentence_piece_proto import BYTE, UNIGRAM, new_model
 from t2t.errors import UserError
 
 _T5_TOKENS = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
@@ -151,7 +151,7 @@ def _unigram(vocabulary: SentencePieceVocabulary) -> dict[str, Any] | None:
             "type": "Unigram",
             "unk_id": 2,
             "vocab": pieces + [[name, 0.0] for name in names],
-            "byte_fallback": any(piece.type == piece.BYTE for piece in model.pieces),
+            "byte_fallback": any(piece.type == BYTE for piece in model.pieces),
         },
     }
 

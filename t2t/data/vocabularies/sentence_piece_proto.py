@@ -8,7 +8,7 @@ import functools
 from typing import Any
 
 UNIGRAM = 1  # TrainerSpec.model_type
-USER_DEFINED = 4  # SentencePiece.type
+USER_DEFINED, BYTE = 4, 6  # SentencePiece.type
 
 # Fields as (name, number, type of descriptor.proto, default).
 _PIECE = (("piece", 1, "STRING", ""), ("score", 2, "FLOAT", ""), ("type", 3, "INT32", "1"))

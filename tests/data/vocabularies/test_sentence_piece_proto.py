@@ -3,7 +3,7 @@
 import pytest
 from sentencepiece import sentencepiece_model_pb2
 
-from t2t.data.vocabularies.sentence_piece_proto import UNIGRAM, USER_DEFINED, new_model
+from t2t.data.vocabularies.sentence_piece_proto import BYTE, UNIGRAM, USER_DEFINED, new_model
 from tests.data.vocabularies.test_sentence_piece import MODEL
 
 SENTENCE_PIECE = sentencepiece_model_pb2.ModelProto.SentencePiece
@@ -34,7 +34,7 @@ def test_fields_mean_the_same(content, part):
 
 def test_kinds_have_the_same_numbers():
     assert sentencepiece_model_pb2.TrainerSpec.UNIGRAM == UNIGRAM
-    assert SENTENCE_PIECE.USER_DEFINED == USER_DEFINED
+    assert (SENTENCE_PIECE.USER_DEFINED, SENTENCE_PIECE.BYTE) == (USER_DEFINED, BYTE)
     ours = new_model()
     ours.pieces.add(piece="a", score=1.5, type=USER_DEFINED)
     _, theirs = read(ours.SerializeToString())
