@@ -15,6 +15,7 @@ from t2t.decoding.likelihoods import likelihoods_of
 from t2t.decoding.scored_texts import Alternatives, FilledBlanks, TextPairs
 from t2t.decoding.scoring_records import ScoringRecord, to_rank, to_score
 from t2t.errors import UserError
+from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
 from t2t.models.encoder_decoder import EncoderDecoder
 
@@ -88,6 +89,10 @@ class Scorer:
         """
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, got {batch_size}.")
+        if isinstance(model.config, DecoderOnly) and "inputs" not in features:
+            # As it was trained on such a task, and as it generates: what it goes on from is text.
+            config = dataclasses.replace(model.config, prefix_lm=False)
+            model = dataclasses.replace(model, config=config)
         blanks = BlankReader(model.config, features, objectives, 1) if objectives else None
         self._likelihoods = likelihoods_of(model, params, batch_size, blanks)
         self._batch_size = batch_size

@@ -1,5 +1,6 @@
 """Modules with heads for other things than the next token."""
 
+import abc
 from typing import Any, ClassVar
 
 import jax
@@ -29,13 +30,13 @@ class Headed(nnx.Module):
         """Ids with a meaning to the model."""
         return self._config.tokens
 
+    @abc.abstractmethod
     def hidden(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
         """A vector per token, `[batch, length, d_model]`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def logits(self, hidden: jax.Array) -> jax.Array:
         """`[..., d_model]` -> float32 `[..., vocab_size]`."""
-        raise NotImplementedError
 
     def add_heads(self, d_model: int, vocab_size: int, shared: Shared, keys: jax.Array) -> None:
         """Makes the parameters of each head, under its name."""

@@ -107,6 +107,17 @@ def test_targets_alone_are_scored_from_the_start_token_on(name):
     close(scorer_of(name).score(given), as_in_training(name, given))
 
 
+def test_a_text_to_go_on_from_is_read_as_it_is_when_generating():
+    """A task of targets alone has no inputs that could be read both ways."""
+    alone = {"targets": FEATURES["targets"]}
+    given = records()
+    scores = [
+        list(Scorer(Model(config), random_params(PREFIX_LM), alone).score(given))
+        for config in (PREFIX_LM, dataclasses.replace(PREFIX_LM, prefix_lm=False))
+    ]
+    close(scores[0], [one.log_probs for one in scores[1]])
+
+
 def test_a_prefix_language_model_reads_inputs_both_ways():
     given = records()
     causal = Scorer(
