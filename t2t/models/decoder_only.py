@@ -4,15 +4,16 @@ import dataclasses
 from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 
 from t2t.errors import UserError
-from t2t.models.architecture import Batch, check_head, places_of, prompt_places, token_table
+from t2t.models.architecture import Batch, check_head, places_of, token_table
 from t2t.models.config import Compute, Dropout, SpecialTokens, at_least_one
 from t2t.models.decode_state import DecodeState
-from t2t.models.headed import Headed, check_heads
+from t2t.models.headed import check_heads
 from t2t.models.heads import ClassifierHead, LMHead
 from t2t.models.initializers import Init, NormalInit
+from t2t.models.language_model import LanguageModel, prompt_segments
+from t2t.models.layers import Table
 from t2t.models.masks import AttentionMask
 from t2t.models.shared import Shared
 from t2t.models.stack import Stack
@@ -60,7 +61,7 @@ class DecoderOnly:
         return DecoderOnlyModel(self, key)
 
 
-class DecoderOnlyModel(Headed):
+class DecoderOnlyModel(LanguageModel):
     """Parameters and computation of `DecoderOnly`; batches of the converters for decoders.
 
     Tokens that `decoder_prefix_mask` marks see each other in both directions (GLM) and, in a
@@ -83,44 +84,13 @@ class DecoderOnlyModel(Headed):
         vectors = self.token_embedder(batch["decoder_input_tokens"], self._dtype)
         return self.decoder(vectors, places_of(batch, "decoder"), self._mask(batch), key=key)
 
-    def logits(self, hidden: jax.Array) -> jax.Array:
-        """`[..., d_model]` -> float32 `[..., vocab_size]`."""
-        table = self.token_embedder.embedding[...] if self._config.head.tied else None
-        return self.lm_head(hidden, table)
-
-    def __call__(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
-        """Float32 logits `[batch, length, vocab_size]`."""
-        return self.logits(self.hidden(batch, key))
+    @property
+    def decoder_table(self) -> Table:
+        return self.token_embedder
 
     def start(self, batch: Batch, max_length: int) -> tuple[jax.Array, DecodeState]:
-        """Reads the prompt, to generate up to `max_length` tokens after it.
-
-        Args:
-          batch: `decoder_input_tokens` `[rows, prompt]`; if they are of unequal lengths they have
-            padding in front, where `decoder_segment_ids` are 0.
-
-        Returns:
-          Float32 logits `[rows, vocab_size]` of the first new token, and the state to go on from.
-        """
-        tokens = batch["decoder_input_tokens"]
-        segments = batch.get("decoder_segment_ids", jnp.ones_like(tokens))
-        mask = self._mask({**batch, "decoder_segment_ids": segments})
-        places = prompt_places(batch, segments)
-        vectors = self.token_embedder(tokens, self._dtype)
-        hidden, projected = self.decoder.prefill(vectors, places, mask, None)
-        layers = self.decoder.separate_layers()
-        state = DecodeState.after_prompt(layers, projected, None, segments, places, max_length)
-        return self.logits(hidden[:, -1]), state
-
-    def decode_step(self, tokens: jax.Array, state: DecodeState) -> tuple[jax.Array, DecodeState]:
-        """Reads one more token of each row, int `[rows]`; it sees all before, and none sees it.
-
-        Returns:
-          Float32 logits `[rows, vocab_size]` of the next one, and the state to go on from.
-        """
-        vectors = self.token_embedder(tokens[:, None], self._dtype)
-        hidden, projected = self.decoder.step(vectors, state)
-        return self.logits(hidden[:, 0]), state.advanced(projected)
+        mask = self._mask({**batch, "decoder_segment_ids": prompt_segments(batch)})
+        return self._read_prompt(batch, mask, max_length)
 
     def _mask(self, batch: Batch) -> AttentionMask:
         segments = batch.get("decoder_segment_ids")

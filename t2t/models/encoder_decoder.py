@@ -11,17 +11,17 @@ from t2t.models.architecture import (
     Batch,
     check_head,
     places_of,
-    prompt_places,
     segments_of,
     token_table,
 )
 from t2t.models.config import Compute, Dropout, SpecialTokens, at_least_one
 from t2t.models.decode_state import DecodeState
-from t2t.models.headed import Headed, check_heads
+from t2t.models.headed import check_heads
 from t2t.models.heads import ClassifierHead, LMHead
 from t2t.models.initializers import FanInInit, Init
+from t2t.models.language_model import LanguageModel, prompt_segments
 from t2t.models.layer import Memory
-from t2t.models.layers import split_key
+from t2t.models.layers import Table, split_key
 from t2t.models.masks import AttentionMask
 from t2t.models.positions import RoPE
 from t2t.models.shared import Shared
@@ -164,7 +164,7 @@ class EncoderDecoder:
         return EncoderDecoderModel(self, key)
 
 
-class EncoderDecoderModel(Headed):
+class EncoderDecoderModel(LanguageModel):
     """Parameters and computation of `EncoderDecoder`.
 
     Methods are pure: dropout needs a key, None turns it off. Batches are those of
@@ -237,49 +237,22 @@ class EncoderDecoderModel(Headed):
         encoder_key, decoder_key = split_key(key, 2)
         return self.decode(self.encode(batch, encoder_key), batch, decoder_key)
 
-    def logits(self, hidden: jax.Array) -> jax.Array:
-        """`[..., d_model]` -> float32 `[..., vocab_size]`."""
-        table = self._table("decoder").embedding[...] if self._config.head.tied else None
-        return self.lm_head(hidden, table)
-
-    def __call__(self, batch: Batch, key: jax.Array | None = None) -> jax.Array:
-        """Float32 logits `[batch, targets length, vocab_size]`."""
-        return self.logits(self.hidden(batch, key))
+    @property
+    def decoder_table(self) -> Table:
+        return self._table("decoder")
 
     def start(self, batch: Batch, max_length: int) -> tuple[jax.Array, DecodeState]:
-        """Encodes the inputs and reads the prompt, to generate up to `max_length` tokens after it.
+        """As `LanguageModel.start`; also encodes `encoder_input_tokens`.
 
-        Args:
-          batch: `encoder_input_tokens`; `decoder_input_tokens` `[rows, prompt]`, which begin with
-            the start id and, if they are of unequal lengths, have padding in front, where
-            `decoder_segment_ids` are 0.
-
-        Returns:
-          Float32 logits `[rows, vocab_size]` of the first new token, and the state to go on from.
+        `decoder_input_tokens` begin with the start id.
         """
-        tokens, encoded = batch["decoder_input_tokens"], self.encode(batch)
-        segments = batch.get("decoder_segment_ids", jnp.ones_like(tokens))
+        segments = prompt_segments(batch)
         mask = AttentionMask(causal=True, key_segments=segments, query_segments=segments)
-        memory = self._memory(encoded, batch, None)
+        memory = self._memory(self.encode(batch), batch, None)
         start = self._start(batch, None) if self._config.continuing_positions else None
-        places = prompt_places(batch, segments, start)
-        vectors = self._table("decoder")(tokens, self._dtype)
-        hidden, projected = self.decoder.prefill(vectors, places, mask, memory)
-        layers = self.decoder.separate_layers()
-        state = DecodeState.after_prompt(layers, projected, memory, segments, places, max_length)
-        return self.logits(hidden[:, -1]), state
+        return self._read_prompt(batch, mask, max_length, memory, start)
 
-    def decode_step(self, tokens: jax.Array, state: DecodeState) -> tuple[jax.Array, DecodeState]:
-        """Reads one more token of each row, int `[rows]`.
-
-        Returns:
-          Float32 logits `[rows, vocab_size]` of the next one, and the state to go on from.
-        """
-        vectors = self._table("decoder")(tokens[:, None], self._dtype)
-        hidden, projected = self.decoder.step(vectors, state)
-        return self.logits(hidden[:, 0]), state.advanced(projected)
-
-    def _table(self, side: str):
+    def _table(self, side: str) -> Table:
         side = "" if self._config.share_embeddings else f"{side}_"
         return getattr(self, f"{side}token_embedder")
 
