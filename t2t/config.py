@@ -158,13 +158,18 @@ def load(
         _parse(binding, f"--gin.{binding}")
 
 
-def arguments_of(function: Callable) -> dict[str, Any]:
+def arguments_of(function: Callable, *, all_used: bool = True) -> dict[str, Any]:
     """The arguments that the configuration gives to a registered `function`, which is not called.
+
+    Args:
+      function: `train`.
+      all_used: whether to refuse bindings that nothing uses; those never come into
+        `operative_config`.
 
     Raises:
       UserError: see the module; also if a required argument is bound by nothing.
     """
-    return _called(function)
+    return _called(function, all_used)
 
 
 def made(cls: type[T]) -> T:
@@ -182,14 +187,15 @@ def has_macro(name: str) -> bool:
     return name in _macros()
 
 
-def _called(function: Callable) -> Any:
+def _called(function: Callable, all_used: bool = True) -> Any:
     try:
         result = _registered[function.__name__]()
     except UserError as error:  # gin has added a trail of calls
         raise UserError(str(error).split("\n  In call")[0]) from error
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(_explain(error)) from error
-    _check_all_used()
+    if all_used:
+        _check_all_used()
     return result
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from t2t import config
 from t2t.errors import UserError
+from t2t.training.interruption import Stopped
 from t2t.training.loop import train
 
 FOLDER = Path(__file__).resolve().parents[2] / "tools" / "study"
@@ -113,6 +114,59 @@ def test_finished_runs_are_not_repeated(tool, tmp_path, monkeypatch, capsys):
     assert "| bert | 1,000,000 |" in capsys.readouterr().out
     assert tool.main([*command, "--steps_scale", "0.5"]) == 0  # another budget: all anew
     assert len(ran) == 9
+
+
+def test_a_run_from_scratch_says_what_was_run(tool, tmp_path, monkeypatch):
+    """Its folder's configuration gives the same arguments again, without another run's folder."""
+    called = {}
+
+    def train(config_text, **given):
+        called.update(given, config_text=config_text)
+        return {}
+
+    monkeypatch.setattr(tool, "train", train)
+    stage = tool.plan("systems/finetune_gpt_prompt.gin", 5e12, 0.01)
+    stage.run(tmp_path / "scratch", 3, from_scratch=True)
+    (tmp_path / "config.gin").write_text(called.pop("config_text"))
+    assert called["init_from"] is None
+    config.load([str(tmp_path / "config.gin")])
+    again = config.arguments_of(train)
+    assert again.pop("optimizer").learning_rate(2) == called.pop("optimizer").learning_rate(2)
+    assert {name: again[name] for name in called} == called
+    assert (again["model_dir"], again["seed"]) == (str(tmp_path / "scratch"), 3)
+
+    stage.run(tmp_path / "tuned", 3)
+    assert called["init_from"].sources[0].model_dir == "runs/gpt_tiny"
+
+
+def test_a_run_never_goes_on_from_that_of_another_budget(tool, tmp_path, monkeypatch):
+    folders = []
+
+    def run(stage, model_dir, seed, from_scratch=False):
+        folders.append(model_dir)
+        model_dir.mkdir(parents=True, exist_ok=True)
+        return {"task": {"loss": 2.0, "accuracy": 60.0}}
+
+    monkeypatch.setattr(tool.Stage, "run", run)
+    small, large = tool.Budget(2e13, 5e12, 0.01), tool.Budget(2e13, 5e12, 0.02)
+    rows = [tool.one_run(tmp_path, "gpt", 0, True, budget) for budget in (small, large, small)]
+    assert len(set(folders)) == 4
+    assert [row["seconds"] is None for row in rows] == [False, False, True]  # the last went on
+
+
+def test_a_line_that_another_process_has_begun_is_not_read(tool, tmp_path):
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"system": "gpt"}\n{"syst')
+    assert tool.read(path) == [{"system": "gpt"}]
+
+
+def test_a_signal_is_one_line(tool, tmp_path, monkeypatch, capsys):
+    def one_run(*_):
+        raise Stopped(15, 3, 9)
+
+    monkeypatch.setattr(tool, "one_run", one_run)
+    assert tool.main(["--output", str(tmp_path / "study"), "--systems", "gpt"]) == 143
+    assert "SIGTERM after step 3; run the same command" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

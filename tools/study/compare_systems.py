@@ -7,7 +7,9 @@ t2t/training/flops.py) for pretraining, and the same for fine-tuning; what depen
 drawn anew for each seed. The control of each system is fine-tuned without pretraining.
 
 Finished runs are kept in results.jsonl of the output folder: the same command goes on where it was
-interrupted, and only prints the table once all are done.
+interrupted, and only prints the table once all are done. Several processes may share the folder if
+none of them trains what another does. Losses of pretraining are kept, too, but are not to be
+compared: each recipe has its own.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from t2t.data.registry import get_mixture_or_task
 from t2t.errors import UserError, did_you_mean
 from t2t.reporting.parameters import parameter_count
 from t2t.training.flops import train_flops
+from t2t.training.interruption import Stopped
 from t2t.training.loop import train
 from t2t.training.losses import Loss
 
@@ -76,9 +79,9 @@ class Stage:
     def run(self, model_dir: Path, seed: int, from_scratch: bool = False) -> dict[str, Any]:
         """Trains, or goes on; returns the final metrics by task."""
         own = [f"MODEL_DIR = {str(model_dir)!r}", f"train.seed = {seed}"]
-        given = _arguments(self.file, [*self.bindings, *own])
-        if from_scratch:
-            given.pop("init_from")
+        if from_scratch:  # what the file says of other runs' parameters is then of no use
+            own.append("train.init_from = None")
+        given = _arguments(self.file, [*self.bindings, *own], all_used=not from_scratch)
         results = train(**given, config_text=config.operative_config())
         return {name: dict(result.metrics) for name, result in results.items()}
 
@@ -139,8 +142,15 @@ def compare(output: Path, systems: Sequence[str], seeds: Sequence[int], budget: 
 def one_run(
     output: Path, system: str, seed: int, pretrained: bool, budget: Budget
 ) -> dict[str, Any]:
-    """Pretrains, if that is not done yet, and fine-tunes."""
-    folder = output / f"{system}_{seed}"
+    """Pretrains, if that is not done yet, and fine-tunes.
+
+    Runs of other budgets have other folders, for none may go on from a checkpoint of another. A run
+    that does go on has no "seconds", since they are not all known.
+    """
+    sizes = "_".join(f"{value:g}" for value in dataclasses.astuple(budget))
+    folder = output / f"budget_{sizes}" / f"{system}_{seed}"
+    name = "fine_tuned" if pretrained else "from_scratch"
+    begun = (folder / name).exists() or (pretrained and (folder / "pretrained").exists())
     row: dict[str, Any] = {}
     start = time.monotonic()
     bindings = []
@@ -153,27 +163,27 @@ def one_run(
         bindings = [f"INIT_FROM = {str(folder / 'pretrained')!r}"]
     file = f"systems/finetune_{system}_{FINE_TUNING[system]}.gin"
     stage = plan(file, budget.fine_tuning, budget.scale, bindings)
-    name = "fine_tuned" if pretrained else "from_scratch"
     [metrics] = stage.run(folder / name, seed, from_scratch=not pretrained).values()
     return row | {
         "parameters": stage.parameters,
         "fine_tuning_steps": stage.steps,
         "fine_tuning_flops": stage.flops,
         "accuracy": metrics["accuracy"],
-        "seconds": time.monotonic() - start,
+        "seconds": None if begun else time.monotonic() - start,
     }
 
 
-def _arguments(file: str, bindings: Sequence[str]) -> dict[str, Any]:
+def _arguments(file: str, bindings: Sequence[str], all_used: bool = True) -> dict[str, Any]:
     config.load([file], bindings)
-    return config.arguments_of(train)
+    return config.arguments_of(train, all_used=all_used)
 
 
 def read(results: Path) -> list[dict[str, Any]]:
-    """Rows of finished runs."""
+    """Rows of finished runs, without a line that another process has only begun to write."""
     if not results.exists():
         return []
-    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    lines = results.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def table(rows: Sequence[dict[str, Any]], budget: Budget) -> str:
@@ -233,6 +243,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"compare_systems: error: {error}", file=sys.stderr)
         return 1
+    except Stopped as stopped:
+        print(f"compare_systems: {stopped}; run the same command to go on.", file=sys.stderr)
+        return 128 + stopped.signal
     print(table(read(args.output / "results.jsonl"), budget))
     return 0
 
