@@ -18,10 +18,16 @@ from t2t.decoding.prompts import NOTHING, Prompt, check_generates
 from t2t.decoding.reading import Draft, InputLimit, Output, Reader, text_of
 from t2t.decoding.written_tokens import encode_written
 from t2t.errors import UserError
+from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import ModelConfig
 from t2t.models.positions import TwoDimensionalPositions
 
 _ALIASES = {GlmSentenceInfilling: "[sMASK]", GlmDocumentInfilling: "[gMASK]"}
+
+
+def fills_blanks(config: DecoderOnly) -> bool:
+    """Whether it is a GLM, which reads a text as it is, in both directions."""
+    return isinstance(config.decoder.positions, TwoDimensionalPositions)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,10 @@ import jax
 import numpy as np
 
 from t2t.data.features import Feature
+from t2t.decoding.around_texts import around_text
+from t2t.decoding.blank_filling import fills_blanks
 from t2t.decoding.length_buckets import buckets, padded, position_limit, sizes_of, windows
-from t2t.decoding.pooling import POOLINGS, embedded, fills_blanks
+from t2t.decoding.pooling import POOLINGS, embedded
 from t2t.decoding.reading import InputLimit, encoder_limit
 from t2t.errors import UserError
 from t2t.models.config import one_of
@@ -17,7 +19,6 @@ from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
 from t2t.models.electra import Electra
 from t2t.models.encoder_decoder import EncoderDecoder
-from t2t.models.encoder_only import EncoderOnly
 from t2t.models.stack import Stack
 
 
@@ -129,20 +130,6 @@ class Embedder:
             for i, row in zip(members, jax.device_get(vectors), strict=False):
                 found[i] = row[: sizes[i]] if self._pooling == "tokens" else row
         return found
-
-
-def around_text(model: Model, inputs: Feature) -> tuple[np.ndarray, np.ndarray]:
-    """int32 tokens before and after a text."""
-    vocabulary, before, after = inputs.vocabulary, None, None
-    if isinstance(model.config, EncoderOnly | Electra):
-        before, after = vocabulary.cls_id, vocabulary.sep_id
-    if after is None and inputs.add_eos:
-        after = vocabulary.eos_id
-    return _tokens(before), _tokens(after)
-
-
-def _tokens(token: int | None) -> np.ndarray:
-    return np.array([] if token is None else [token], np.int32)
 
 
 def _read_by(model: Model) -> Stack:

@@ -7,10 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from t2t.decoding.blank_filling import BlankReader
+from t2t.decoding.blank_filling import BlankReader, fills_blanks
 from t2t.decoding.length_buckets import buckets, length_class, padded, position_limit, sizes_of
 from t2t.decoding.log_probs import encode, score_continued, score_encoded, score_filled
-from t2t.decoding.pooling import fills_blanks
 from t2t.decoding.prompts import check_generates
 from t2t.decoding.reading import encoder_limit
 from t2t.decoding.scored_texts import Alternatives

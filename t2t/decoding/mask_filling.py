@@ -9,8 +9,8 @@ import numpy as np
 
 from t2t.data.features import Feature
 from t2t.data.objectives.special_tokens import special_id
+from t2t.decoding.around_texts import around_text
 from t2t.decoding.compiled import Compiled
-from t2t.decoding.embedder import around_text
 from t2t.decoding.length_buckets import Bucket, buckets, padded, position_limit, windows
 from t2t.decoding.prediction import Prediction, Record, Throughput
 from t2t.decoding.reading import InputLimit, text_of

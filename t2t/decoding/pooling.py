@@ -3,18 +3,13 @@
 import jax
 import jax.numpy as jnp
 
+from t2t.decoding.blank_filling import fills_blanks
 from t2t.decoding.log_probs import segments
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
 from t2t.models.encoder_decoder import EncoderDecoder
-from t2t.models.positions import TwoDimensionalPositions
 
 POOLINGS = ("mean", "first", "last", "tokens")
-
-
-def fills_blanks(config: DecoderOnly) -> bool:
-    """Whether it is a GLM, which reads a text as it is, in both directions."""
-    return isinstance(config.decoder.positions, TwoDimensionalPositions)
 
 
 def embedded(
