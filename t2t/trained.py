@@ -32,6 +32,7 @@ from t2t.interop.tokenizer_files import vocabulary_of
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
 from t2t.models.lora import LoRAModel, make_model
+from t2t.models.portability import runnable_here
 from t2t.models.serialization import from_dict
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.head_loss import HeadLoss
@@ -278,7 +279,7 @@ def load_trained(
         vocabularies = check_vocabularies(features, arguments["model"])
         run.check_identity(arguments["model"], vocabularies, arguments.get("lora"))
         tokenizer = tokenizer or features["targets"].vocabulary
-    model = make_model(arguments["model"], arguments.get("lora"))
+    model = make_model(runnable_here(arguments["model"]), arguments.get("lora"))
     mesh = arguments.get("mesh", MeshShape()).mesh()
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),

@@ -34,7 +34,7 @@ def cudnn_attention(
     Raises:
       UserError: while tracing, for what cuDNN cannot do or where it is missing.
     """
-    _check_device()
+    check_device()
     _check_settings(query, soft_cap, dropout_rate)
     arguments = cudnn_arguments(query, key, value, mask=mask, bias=bias, scale=scale)
     try:
@@ -100,7 +100,8 @@ def _pad(x: jax.Array, amounts: tuple[int, ...], axes: tuple[int, ...]) -> jax.A
     return jnp.pad(x, widths) if any(amounts) else x
 
 
-def _check_device() -> None:
+def check_device() -> None:
+    """Raises UserError unless this machine has a GPU that has the kernels."""
     device = jax.local_devices()[0]
     if "cuda" not in device.client.platform_version.lower():
         raise UserError(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -103,3 +104,14 @@ def test_a_model_without_labels_has_no_head_predictor(run):
     trained.arguments["loss"] = Loss()
     with pytest.raises(UserError, match="was not trained to classify: its loss is Loss"):
         trained.head_predictor()
+
+
+def test_a_run_with_cudnn_is_used_where_it_is_missing(run, tmp_path, caplog):
+    copy = shutil.copytree(run, tmp_path / "run")
+    with (copy / "config.gin").open("a") as file:
+        file.write("\nEncoderOnly.compute = @Compute()\nCompute.attention = 'cudnn'\n")
+    predictor = load_trained(str(copy)).head_predictor()
+    assert [m for m in caplog.messages if "cudnn" in m]
+    asked = [{"inputs": e["inputs"], "pair": e["pair"]} for e in ANSWERED[:2]]
+    expected = load_trained(str(run)).head_predictor().predict(asked)
+    assert list(predictor.predict(asked)) == list(expected)
