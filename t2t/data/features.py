@@ -38,18 +38,45 @@ class Feature:
             )
 
 
+@dataclasses.dataclass(frozen=True)
+class FramedFeature(Feature):
+    """Texts as an imported tokenizer gives them to its model: to read, not for tasks.
+
+    A decoder alone reads them so from the first token on, without a start token.
+
+    Attributes:
+      before: ids in front of every text.
+      after: ids behind it, the end of sequence among them, if there is one.
+    """
+
+    add_eos: bool = False
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+
+
+def around(feature: Feature) -> tuple[np.ndarray, np.ndarray]:
+    """Int32 tokens before and after every sequence of a feature."""
+    if isinstance(feature, FramedFeature):
+        return np.array(feature.before, np.int32), np.array(feature.after, np.int32)
+    feature.check_end()
+    ends = [feature.vocabulary.eos_id] if feature.add_eos else []
+    return np.zeros(0, np.int32), np.array(ends, np.int32)
+
+
 def append_eos_after_trim(
     tokens: np.ndarray, feature: Feature, max_length: int | None
 ) -> np.ndarray:
     """Int32 `[length]` tokens with their end of sequence, if the feature has one.
 
-    Cut to `max_length` unless that is None; the end of sequence is included, and never cut.
+    Cut to `max_length` unless that is None; the end of sequence, and all that else goes around a
+    text, is included, and never cut.
     """
-    if not feature.add_eos:
+    before, after = around(feature)
+    added = len(before) + len(after)
+    if not added:
         return tokens[:max_length]
-    feature.check_end()
-    kept = tokens if max_length is None else tokens[: max_length - 1]
-    return np.concatenate([kept, np.array([feature.vocabulary.eos_id], np.int32)])
+    kept = tokens if max_length is None else tokens[: max(max_length - added, 0)]
+    return np.concatenate([before, kept, after])
 
 
 def inputs_feature(features: Mapping[str, Feature]) -> Feature:

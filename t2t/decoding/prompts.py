@@ -38,7 +38,12 @@ class Prompt:
         return self.decoder_length if self.encoder is None else len(self.encoder)
 
 
-def make_prompt(model: ModelConfig, inputs: np.ndarray, prefix: np.ndarray = NOTHING) -> Prompt:
+def make_prompt(
+    model: ModelConfig,
+    inputs: np.ndarray,
+    prefix: np.ndarray = NOTHING,
+    first: int | None = None,
+) -> Prompt:
     """The prompt for int32 `[inputs]`, from which the model goes on after `prefix`.
 
     With an encoder, the decoder's is [start, prefix...], as in `EncDecFeatureConverter`; alone, it
@@ -46,11 +51,17 @@ def make_prompt(model: ModelConfig, inputs: np.ndarray, prefix: np.ndarray = NOT
     language model sees start and inputs in both directions. The text that a language model
     continues is all prefix (`LMFeatureConverter`).
 
+    Args:
+      model: that generates.
+      inputs: int32 `[inputs]`.
+      prefix: int32 `[prefix]`.
+      first: what a decoder reads instead of its start token.
+
     Raises:
       UserError: the model does not generate; see `check_generates`.
     """
     model = check_generates(model)
-    start = np.array([model.tokens.start], np.int32)
+    start = np.array([model.tokens.start if first is None else first], np.int32)
     if isinstance(model, EncoderDecoder):
         return Prompt({"input_tokens": np.concatenate([start, prefix])}, inputs)
     tokens = np.concatenate([start, inputs, prefix])

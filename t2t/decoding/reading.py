@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from t2t.data.features import Feature, append_eos_after_trim
+from t2t.data.features import (
+    Feature,
+    FramedFeature,
+    append_eos_after_trim,
+    around,
+    inputs_feature,
+)
 from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.length_buckets import position_limit
 from t2t.decoding.prediction import Record
@@ -108,7 +114,8 @@ class TextReader(Reader):
     """Text to text: inputs, and possibly how the output begins.
 
     A decoder without an encoder reads the inputs as a task's if there is a feature for them, else
-    as a text to go on from, without an end of sequence.
+    as a text to go on from, without an end of sequence. An imported one reads what its tokenizer
+    makes of the text and no start token, unless that is nothing at all.
     """
 
     def __init__(
@@ -129,57 +136,68 @@ class TextReader(Reader):
         Raises:
           UserError: if the model does not generate, or not so many tokens.
         """
-        self._model, self._features, self._limit = check_generates(model), features, limit
+        self._model, self._limit = check_generates(model), limit
         self.vocabulary, self.eos_id = features["targets"].vocabulary, model.tokens.eos
         self._prompt_limit = prompt_limit(self._model, max_length)
         self._max_length = max_length
         self._encodes = isinstance(model, EncoderDecoder)
         self._continues = not self._encodes and "inputs" not in features
+        self._inputs, targets = inputs_feature(features), features["targets"]
+        self._is_framed = not self._encodes and isinstance(targets, FramedFeature)
+        self._around = around(self._inputs)
+        self._before_prefix = around(targets)[0] if self._encodes else NOTHING
+        self._added = sum(map(len, self._around)) if self._is_framed else 1
 
     def read(self, record: Record, name: str) -> Draft:
         prefix = self.vocabulary.encode_array(text_of(record, "prefix", name))
+        if len(prefix):
+            prefix = np.concatenate([self._before_prefix, prefix])
         self._check_prefix(prefix, name)
         text = text_of(record, "inputs", name)
         if self._encodes:
             inputs = self._encoder_inputs(text, name)
         else:
             inputs = self._decoder_inputs(text, len(prefix), name)
-        before = NOTHING
+        before, first = NOTHING, None
         if self._continues:
             inputs, before = NOTHING, inputs
-        prompt = make_prompt(self._model, inputs, np.concatenate([before, prefix]))
+        read = np.concatenate([before, prefix])
+        if self._is_framed and len(read):
+            first, read = int(read[0]), read[1:]
+        prompt = make_prompt(self._model, inputs, read, first)
         return Draft(prompt, lambda tokens: Output(self._said(before, prefix, tokens)))
 
     def _encoder_inputs(self, text: str, name: str) -> np.ndarray:
-        feature, most = self._features["inputs"], encoder_limit(self._model)
+        feature, most = self._inputs, encoder_limit(self._model)
         tokens = feature.vocabulary.encode_array(text)
-        length = len(tokens) + feature.add_eos
+        length = len(tokens) + sum(map(len, self._around))
         why = f"the encoder has {most} positions"
         limit = self._limit.allowed(length, most, why, name, "first")
         return append_eos_after_trim(tokens, feature, limit)
 
     def _decoder_inputs(self, text: str, prefix: int, name: str) -> np.ndarray:
-        feature = self._features["targets" if self._continues else "inputs"]
-        tokens = feature.vocabulary.encode_array(text)
-        if not self._continues:
-            tokens = append_eos_after_trim(tokens, feature, None)
+        tokens, (before, after) = self._inputs.vocabulary.encode_array(text), self._around
+        if not self._is_framed:  # what stands behind may be cut, too
+            tokens, after = np.concatenate([tokens, after]), NOTHING
         most, why = None, ""
         if self._prompt_limit is not None:
-            most = self._prompt_limit - 1 - prefix
+            most = max(self._prompt_limit - self._added - prefix, 0)
             total = self._prompt_limit + self._max_length - 1
+            special = f"{self._added} special tokens" if self._is_framed else "the start token"
             why = (
-                f"the decoder has {total} positions, and the start token, {self._max_length} new "
+                f"the decoder has {total} positions, and {special}, {self._max_length} new "
                 f"tokens and {prefix} of the prefix leave room for {most}"
             )
         limit = self._limit.allowed(len(tokens), most, why, name, "last")
-        return tokens if limit is None else tokens[len(tokens) - limit :]
+        kept = tokens if limit is None else tokens[len(tokens) - limit :]
+        return np.concatenate([before, kept, after])
 
     def _check_prefix(self, prefix: np.ndarray, name: str) -> None:
-        if self._prompt_limit is not None and 1 + len(prefix) > self._prompt_limit:
+        if self._prompt_limit is not None and self._added + len(prefix) > self._prompt_limit:
             raise UserError(
                 f"{name} has a prefix of {len(prefix)} tokens, but the decoder has positions for "
-                f"{self._prompt_limit - 1} before {self._max_length} new tokens. Shorten it, or "
-                f"generate less (--max_decode_length)."
+                f"{self._prompt_limit - self._added} before {self._max_length} new tokens. Shorten "
+                f"it, or generate less (--max_decode_length)."
             )
 
     def _said(self, before: np.ndarray, prefix: np.ndarray, tokens: np.ndarray) -> str:
