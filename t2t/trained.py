@@ -28,7 +28,7 @@ from t2t.decoding.reading import InputLimit, Reader, TextReader
 from t2t.decoding.scorer import Scorer
 from t2t.errors import UserError
 from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
-from t2t.interop.tokenizer_files import vocabulary_of
+from t2t.interop.tokenizer_frames import imported_features
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
 from t2t.models.lora import LoRAModel, make_model
@@ -81,19 +81,19 @@ class TrainedModel:
     def features(self) -> Mapping[str, Feature]:
         """Of inputs and targets; raises UserError if there is neither task nor tokenizer.
 
-        An imported decoder alone is a language model: it has targets, whose texts have no end.
+        An imported decoder alone is a language model: it has targets.
         """
         if self.task_or_mixture is not None:
             return self.task_or_mixture.output_features
-        vocabulary = vocabulary_of(self.tokenizer) if isinstance(self.tokenizer, Path) else None
-        if vocabulary is None:
+        features = None
+        if isinstance(self.tokenizer, Path):
+            features = imported_features(self.tokenizer, self.model.config)
+        if features is None:
             raise UserError(
                 "This imported model has no tokenizer that t2t reads; name a task with its "
                 "vocabulary: --mixture=..."
             )
-        if isinstance(self.model.config, DecoderOnly):
-            return {"targets": Feature(vocabulary, add_eos=False)}
-        return {name: Feature(vocabulary) for name in ("inputs", "targets")}
+        return features
 
     def reader(
         self,

@@ -76,7 +76,7 @@ def vocabulary_of(folder: Path) -> Vocabulary | None:
       UserError: if a file is none of its kind, or its ids are none that our vocabularies can have.
     """
     config = _json(folder / "tokenizer_config.json")
-    kind = _kind(config)
+    kind = kind_of(folder)
     if kind == "ByT5Tokenizer":
         return ByteVocabulary(config.get("extra_ids") or _BYT5_SENTINELS)
     if kind == "T5Tokenizer" and (spiece := folder / "spiece.model").is_file():
@@ -97,6 +97,12 @@ def vocabulary_of(folder: Path) -> Vocabulary | None:
     return None
 
 
+def kind_of(folder: Path) -> str:
+    """The tokenizer's class, without "Fast"; "" if nothing says."""
+    config = _json(folder / "tokenizer_config.json")
+    return str(config.get("tokenizer_class", "")).removesuffix("Fast")
+
+
 def _size(folder: Path) -> int:
     """One more than the highest id; 0 if no file says."""
     if (path := folder / "tokenizer.json").is_file():
@@ -107,15 +113,11 @@ def _size(folder: Path) -> int:
         return max(len(path.read_text(encoding="utf-8").splitlines()), added)
     if (path := folder / "vocab.json").is_file():
         return max(max(_json(path).values(), default=-1) + 1, added)
-    if _kind(config) == "T5Tokenizer" and (path := folder / "spiece.model").is_file():
+    if kind_of(folder) == "T5Tokenizer" and (path := folder / "spiece.model").is_file():
         return SentencePieceVocabulary(str(path), config.get("extra_ids", _T5_SENTINELS)).vocab_size
-    if _kind(config) == "ByT5Tokenizer":
+    if kind_of(folder) == "ByT5Tokenizer":
         return ByteVocabulary(config.get("extra_ids") or _BYT5_SENTINELS).vocab_size
     return added
-
-
-def _kind(config: dict[str, Any]) -> str:
-    return str(config.get("tokenizer_class", "")).removesuffix("Fast")
 
 
 def _name(token: Any) -> str:
