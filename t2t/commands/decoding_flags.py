@@ -1,6 +1,7 @@
 """Flags that say how to generate; they are short for gin bindings, which say all of it."""
 
 import argparse
+import math
 from typing import TYPE_CHECKING, Any
 
 from t2t.errors import UserError
@@ -73,6 +74,11 @@ def _bindings(args: argparse.Namespace, has_gin: bool) -> list[str]:
     def given(flags: dict[str, str]) -> dict[str, str]:
         values = {flag: getattr(args, flag) for flag in flags}
         return {flag: flags[flag] for flag, x in values.items() if x is not None and x is not False}
+
+    for flag in ("length_penalty", *_SAMPLING):
+        value = getattr(args, flag)
+        if isinstance(value, float) and not math.isfinite(value):  # gin has no name for it
+            raise UserError(f"--{flag} must be a finite number, got {value}.")
 
     beam, sampling = given(_BEAM), given(_SAMPLING)
     if args.length_penalty is not None:

@@ -52,8 +52,7 @@ class Beam(Strategy):
         self, module: Decoder, logits: jax.Array, state: Any, history: History, rules: Rules
     ) -> Generated:
         batch, vocab = logits.shape
-        lengths = range(1, rules.max_length + 1)
-        penalties = np.array([self.length_penalty(n) for n in lengths], np.float32)
+        penalties = _penalties(self.length_penalty, rules.max_length)
         greatest = np.maximum.accumulate(penalties[::-1])[::-1]  # of any length from here on
         prospects = greatest if self.stop == "exact" else penalties
         first_rows = jnp.arange(batch)[:, None] * self.size
@@ -109,6 +108,21 @@ class Beam(Strategy):
         found = extend(found, jnp.repeat(logits, self.size, axis=0))
         found, _ = jax.lax.while_loop(unfinished, step, (found, state.repeat(self.size)))
         return rules.result(*(x[:, : self.num_returned] for x in found.finished))
+
+
+def _penalties(penalty: LengthPenalty, max_length: int) -> np.ndarray:
+    """Of all lengths; raises UserError unless each is a number above 0 that float32 can hold."""
+    try:
+        values = np.array([penalty(n) for n in range(1, max_length + 1)], np.float64)
+    except OverflowError:
+        values = np.array([np.inf])
+    range_ = np.finfo(np.float32)
+    if not ((values >= range_.tiny) & (values <= range_.max)).all():
+        raise UserError(
+            f"Beam.length_penalty = {penalty} is not a finite number above 0 at every length up to "
+            f"{max_length}, by which scores could be divided."
+        )
+    return values.astype(np.float32)
 
 
 class _Hypotheses(NamedTuple):

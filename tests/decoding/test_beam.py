@@ -224,3 +224,18 @@ def test_without_an_end_of_sequence_all_hypotheses_are_of_the_greatest_length():
 def test_settings_are_checked(settings, message):
     with pytest.raises(UserError, match=message):
         Beam(**settings)
+
+
+@pytest.mark.parametrize("exponent", [400.0, 60.0, -60.0, -400.0])
+def test_penalties_that_float32_cannot_hold_are_refused(exponent):
+    beam = Beam(2, length_penalty=LengthPower(exponent))
+    with pytest.raises(
+        UserError, match=r"length_penalty = LengthPower\(.* at every length up to 7"
+    ):
+        generate(CHAIN, prompts(BATCH), Decoding(beam, MAX_LENGTH))
+
+
+def test_the_penalty_of_a_users_own_function_has_to_be_above_0():
+    beam = Beam(2, length_penalty=lambda length: 3.0 - length)
+    with pytest.raises(UserError, match="not a finite number above 0 at every length"):
+        generate(CHAIN, prompts(BATCH), Decoding(beam, MAX_LENGTH))

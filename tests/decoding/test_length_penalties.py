@@ -1,6 +1,7 @@
 import pytest
 
 from t2t.decoding.length_penalties import BrevityPenalty, LengthPower
+from t2t.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,13 @@ from t2t.decoding.length_penalties import BrevityPenalty, LengthPower
 )
 def test_known_answers(penalty, length, expected):
     assert penalty(length) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize(
+    ("penalty", "name"),
+    [(BrevityPenalty, "BrevityPenalty.alpha"), (LengthPower, "LengthPower.exponent")],
+)
+def test_an_exponent_is_finite(penalty, name, value):
+    with pytest.raises(UserError, match=f"{name} must be a finite number, got {value}"):
+        penalty(value)

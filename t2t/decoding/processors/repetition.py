@@ -29,7 +29,8 @@ class RepetitionPenalty:
     def __post_init__(self):
         if not 0 < self.penalty < float("inf"):
             raise UserError(
-                f"RepetitionPenalty.penalty must be above 0, got {self.penalty}; 1 changes nothing."
+                f"RepetitionPenalty.penalty must be above 0 and finite, got {self.penalty}; 1 "
+                f"changes nothing."
             )
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
