@@ -7,13 +7,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from t2t.data.features import Feature
-from t2t.decoding.around_texts import around_text
+from t2t.data.features import Feature, FramedFeature
+from t2t.decoding.around_texts import Frame, around_text
+from t2t.decoding.batcher import Batcher, Numbered, numbered
 from t2t.decoding.blank_filling import fills_blanks
-from t2t.decoding.length_buckets import buckets, padded, position_limit, sizes_of, windows
+from t2t.decoding.length_buckets import Bucket, padded, position_limit, sizes_of
 from t2t.decoding.pooling import POOLINGS, embedded
 from t2t.decoding.reading import InputLimit, encoder_limit
-from t2t.errors import UserError
 from t2t.models.config import one_of
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
@@ -39,12 +39,14 @@ class Embedder:
 
     Encoders alone read [CLS] text [SEP], if their vocabulary has such tokens; the encoder of an
     encoder-decoder reads its inputs as in training. A decoder alone reads its start token first,
-    which is not pooled. Results depend on neither the batch size nor the other texts, up to
+    which is not pooled. Imported models read what their tokenizers make of a text, all of which is
+    pooled. Results depend on neither the batch size nor the other texts, up to
     rounding.
 
     Attributes:
       vocabulary: of the tokens.
       width: of each vector, d_model.
+      throughput: of all calls up to now; tokens are those that were read.
     """
 
     def __init__(
@@ -75,21 +77,16 @@ class Embedder:
           UserError: no such pooling; batch_size is below 1; a limit without room for text.
         """
         one_of("pooling", pooling, POOLINGS)
-        if batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, got {batch_size}.")
+        self._batcher = Batcher(batch_size, "read")
+        self.throughput, self._pooling = self._batcher.throughput, pooling
         self.vocabulary, self.width = inputs.vocabulary, _read_by(model).d_model
-        self._params, self._limit = params, limit
-        self._batch_size, self._pooling = batch_size, pooling
         self._pad_id = model.config.tokens.pad or 0
-        self._before, self._after = around_text(model, inputs)
-        self._most = _position_limit(model)
-        added = len(self._before) + len(self._after)
-        if limit.max_length is not None and limit.max_length <= added:
-            raise UserError(
-                f"max_input_length is {limit.max_length}, but {added} special tokens go around a "
-                f"text; raise it."
-            )
-        self._embed = jax.jit(functools.partial(embedded, model, pooling, normalize))
+        starts = _reads_start(model, inputs)
+        most = _position_limit(model, starts)
+        self._frame = Frame(*around_text(model, inputs), limit, most, f"the model reads {most}")
+        self._embed = self._batcher.compiled(
+            functools.partial(embedded, model, pooling, normalize, starts), params
+        )
 
     def embed(self, texts: Iterable[str]) -> Iterator[Embedding]:
         """Yields the embedding of each text, in order, reading a little ahead.
@@ -99,37 +96,24 @@ class Embedder:
         Raises:
           UserError: which names the text as a record, counted from 1, if it is too long.
         """
-        number = 0
-        for window in windows(texts, self._batch_size):
-            tokens = self._tokens(window, number)
-            number += len(window)
-            for item, vectors in zip(tokens, self._vectors(tokens), strict=True):
-                yield Embedding(item, vectors)
+        return self._batcher.by_window(numbered(texts), self._embedded)
 
-    def _tokens(self, texts: list[str], before: int) -> list[np.ndarray]:
-        """Of texts that are the records after the first `before` ones."""
-        framed = []
-        encoded = self.vocabulary.encode_batch(texts)
-        added = len(self._before) + len(self._after)
-        why = f"the model reads {self._most}"
-        for number, tokens in enumerate(encoded, before + 1):
-            length, name = len(tokens) + added, f"Record {number}"
-            kept = self._limit.allowed(length, self._most, why, name, "first")
-            text = tokens if kept is None else tokens[: kept - added]
-            framed.append(np.concatenate([self._before, text, self._after]))
-        return framed
+    def _embedded(self, window: list[Numbered]) -> list[Embedding]:
+        encoded = self.vocabulary.encode_batch([asked.record["inputs"] for asked in window])
+        rows = [
+            self._frame.around(tokens, asked.name)
+            for tokens, asked in zip(encoded, window, strict=True)
+        ]
 
-    def _vectors(self, tokens: list[np.ndarray]) -> list[np.ndarray]:
-        sizes, started = [len(item) for item in tokens], []
-        for bucket in buckets(sizes, self._batch_size, self._most):
-            rows = padded(tokens, bucket, self._pad_id)
-            vectors = self._embed(self._params, rows, sizes_of(tokens, bucket))
-            started.append((bucket.members, vectors))
-        found = [np.zeros(0, np.float32)] * len(tokens)
-        for members, vectors in started:
-            for i, row in zip(members, jax.device_get(vectors), strict=False):
-                found[i] = row[: sizes[i]] if self._pooling == "tokens" else row
-        return found
+        def start(bucket: Bucket) -> jax.Array:
+            return self._embed(padded(rows, bucket, self._pad_id), sizes_of(rows, bucket))
+
+        sizes = [len(row) for row in rows]
+        found = self._batcher.by_length(sizes, self._frame.most, start)
+        self.throughput.tokens += sum(sizes)
+        if self._pooling == "tokens":
+            found = [vectors[:size] for vectors, size in zip(found, sizes, strict=True)]
+        return list(map(Embedding, rows, found))
 
 
 def _read_by(model: Model) -> Stack:
@@ -140,11 +124,17 @@ def _read_by(model: Model) -> Stack:
     return config.decoder if isinstance(config, DecoderOnly) else config.encoder
 
 
-def _position_limit(model: Model) -> int | None:
+def _reads_start(model: Model, inputs: Feature) -> bool:
+    """Whether a decoder's start token comes before the text and what is around it."""
+    config = model.config
+    is_framed = isinstance(inputs, FramedFeature)
+    return isinstance(config, DecoderOnly) and not fills_blanks(config) and not is_framed
+
+
+def _position_limit(model: Model, starts: bool) -> int | None:
     """How many tokens of a text, with those around it, a model reads; None for any number."""
     config = model.config
     if isinstance(config, EncoderDecoder):
         return encoder_limit(config)
     limit = position_limit(_read_by(model))
-    starts = isinstance(config, DecoderOnly) and not fills_blanks(config)
     return limit - 1 if starts and limit is not None else limit

@@ -1,18 +1,15 @@
 """Texts in, what a head says of them out: classes, tags, answers."""
 
 import dataclasses
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
-import jax
 import numpy as np
 
 from t2t.data.converters import HeadFeatureConverter
 from t2t.data.heads import HeadRows, Row
-from t2t.decoding.compiled import Compiled
-from t2t.decoding.length_buckets import Bucket, buckets, windows
-from t2t.decoding.prediction import Prediction, Record, Throughput
+from t2t.decoding.batcher import Batcher, Numbered, numbered
+from t2t.decoding.length_buckets import Bucket
+from t2t.decoding.prediction import Prediction, Record
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
 
@@ -58,15 +55,14 @@ class HeadPredictor:
     def __init__(
         self, model: Model, params: Params, reader: HeadReader, *, batch_size: int = 64
     ) -> None:
-        if batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, got {batch_size}.")
-        self.throughput = Throughput()
-        self._reader, self._batch_size = reader, batch_size
+        """Raises UserError if batch_size is below 1."""
+        self._batcher, self._reader = Batcher(batch_size), reader
+        self.throughput = self._batcher.throughput
 
         def outputs(params, batch):
             return model.bind(params).outputs(batch, reader.head)
 
-        self._outputs = Compiled(outputs, params, self.throughput)
+        self._outputs = self._batcher.compiled(outputs, params)
 
     def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
         """Yields the prediction for each record, in order, reading a little ahead.
@@ -77,29 +73,17 @@ class HeadPredictor:
         Raises:
           UserError: a record lacks a text.
         """
-        number = 0
-        for window in windows(records, self._batch_size):
-            started, compiling = time.perf_counter(), self.throughput.compile_seconds
-            given = [{"inputs": r} if isinstance(r, str) else r for r in window]
-            texts = self._predicted(given, number)
-            number += len(window)
-            compiled = self.throughput.compile_seconds - compiling
-            self.throughput.seconds += time.perf_counter() - started - compiled
-            self.throughput.records += len(window)
-            yield from texts
+        return self._batcher.by_window(numbered(records), self._predicted)
 
-    def _predicted(self, records: Sequence[Record], number: int) -> list[list[Prediction]]:
+    def _predicted(self, window: list[Numbered]) -> list[list[Prediction]]:
         reader = self._reader
-        rows = [reader.row(record, f"Record {number + i + 1}") for i, record in enumerate(records)]
-        found: list[list[Prediction]] = [[] for _ in rows]
-        started: list[tuple[Bucket, Any]] = [
-            (bucket, self._outputs(reader.batch(rows, bucket)))
-            for bucket in buckets(
-                [len(row["inputs"]) for row in rows], self._batch_size, reader.max_length
-            )
+        rows = [reader.row(asked.record, asked.name) for asked in window]
+        found = self._batcher.by_length(
+            [len(row["inputs"]) for row in rows],
+            reader.max_length,
+            lambda bucket: self._outputs(reader.batch(rows, bucket)),
+        )
+        return [
+            [Prediction(*reader.rows.read(row, asked.record, array))]
+            for row, asked, array in zip(rows, window, found, strict=True)
         ]
-        for bucket, outputs in started:
-            arrays = jax.device_get(outputs)
-            for i, array in zip(bucket.members, arrays, strict=False):
-                found[i] = [Prediction(*reader.rows.read(rows[i], records[i], array))]
-        return found

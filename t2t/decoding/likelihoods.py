@@ -1,14 +1,22 @@
 """Log-probabilities that a model gives to the tokens of texts."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import itertools
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 
+from t2t.decoding.batcher import Batcher, in_order
 from t2t.decoding.blank_filling import BlankReader, fills_blanks
-from t2t.decoding.length_buckets import buckets, length_class, padded, position_limit, sizes_of
+from t2t.decoding.length_buckets import (
+    Bucket,
+    buckets,
+    length_class,
+    padded,
+    position_limit,
+    sizes_of,
+)
 from t2t.decoding.log_probs import encode, score_continued, score_encoded, score_filled
 from t2t.decoding.prompts import check_generates
 from t2t.decoding.reading import encoder_limit
@@ -27,14 +35,14 @@ class EncoderDecoderLikelihoods:
     inputs and targets.
     """
 
-    def __init__(self, model: Model, params: Params, batch_size: int):
-        self._params, self._batch_size = params, batch_size
+    def __init__(self, model: Model, params: Params, batcher: Batcher):
+        self._batcher = batcher
         config = check_generates(model.config)
         self._pad_id = config.tokens.pad or 0
         self._inputs_limit = encoder_limit(config)
         self._targets_limit = position_limit(config.decoder)
-        self._encode = jax.jit(functools.partial(encode, model))
-        self._score = jax.jit(functools.partial(score_encoded, model))
+        self._encode = batcher.compiled(functools.partial(encode, model), params)
+        self._score = batcher.compiled(functools.partial(score_encoded, model), params)
 
     def check(self, tokens: Alternatives, where: str) -> None:
         """Raises UserError, which begins with `where`, on inputs or targets that are too long."""
@@ -47,22 +55,22 @@ class EncoderDecoderLikelihoods:
     def __call__(self, window: Sequence[Alternatives]) -> list[list[np.ndarray]]:
         """Float32 `[length]` of each target, in nats."""
         inputs, started = [item.inputs for item in window], []
-        sizes = [len(tokens) for tokens in inputs]
-        for bucket in buckets(sizes, self._batch_size, self._inputs_limit):
+        targets, numbers = _numbered_targets(window)
+        batch_size, sizes = self._batcher.batch_size, [len(tokens) for tokens in inputs]
+        for bucket in buckets(sizes, batch_size, self._inputs_limit):
             tokens, real = padded(inputs, bucket, self._pad_id), sizes_of(inputs, bucket)
-            memory = (tokens, real, self._encode(self._params, tokens, real))
-            places = _places(window, bucket.members)
-            targets = [window[i].targets[j] for i, j in places]
-            row_of = {i: row for row, i in enumerate(bucket.members)}
-            lengths = [len(target) for target in targets]
-            for part in buckets(lengths, self._batch_size, self._targets_limit, bucket.rows):
-                members = [places[k] for k in part.members]
+            memory = (tokens, real, self._encode(tokens, real))
+            # Of each target for one of these inputs, its number and the row of its input.
+            owned = [(k, row) for row, i in enumerate(bucket.members) for k in numbers[i]]
+            lengths = [len(targets[k]) for k, _ in owned]
+            for part in buckets(lengths, batch_size, self._targets_limit, bucket.rows):
+                members = [owned[m][0] for m in part.members]
                 owners = np.zeros(part.rows, np.int32)
-                owners[: len(members)] = [row_of[i] for i, _ in members]
-                rows = padded(targets, part, self._pad_id)
-                real = sizes_of(targets, part)
-                started.append((members, self._score(self._params, memory, owners, rows, real)))
-        return _collected(window, started)
+                owners[: len(members)] = [owned[m][1] for m in part.members]
+                batch = part._replace(members=members)
+                rows, real = padded(targets, batch, self._pad_id), sizes_of(targets, batch)
+                started.append((members, self._score(memory, owners, rows, real)))
+        return _by_item(targets, numbers, in_order(started, len(targets)))
 
 
 class DecoderOnlyLikelihoods:
@@ -72,12 +80,13 @@ class DecoderOnlyLikelihoods:
     class of rows and of targets.
     """
 
-    def __init__(self, model: Model, params: Params, batch_size: int):
-        self._params, self._batch_size = params, batch_size
+    def __init__(self, model: Model, params: Params, batcher: Batcher):
+        self._batcher = batcher
         config = check_generates(model.config)
         self._pad_id = config.tokens.pad or 0
         self._limit = position_limit(config.decoder)
-        self._score = jax.jit(self._scored_by(model), static_argnums=4)
+        self._start = config.tokens.start
+        self._score = batcher.compiled(self._scored_by(model), params)
 
     def check(self, tokens: Alternatives, where: str) -> None:
         """Raises UserError, which begins with `where`, on a row that is too long."""
@@ -86,19 +95,26 @@ class DecoderOnlyLikelihoods:
 
     def __call__(self, window: Sequence[Alternatives]) -> list[list[np.ndarray]]:
         """Float32 `[length]` of each target, in nats."""
-        places, started = _places(window, range(len(window))), []
-        texts = [np.concatenate([window[i].inputs, window[i].targets[j]]) for i, j in places]
-        sizes = [len(text) for text in texts]
-        for bucket in buckets(sizes, self._batch_size, self._limit):
-            members = [places[k] for k in bucket.members]
-            begins = np.zeros(bucket.rows, np.int32)
-            begins[: len(members)] = [len(window[i].inputs) for i, _ in members]
-            longest = max(len(window[i].targets[j]) for i, j in members)
-            rows = padded(texts, bucket, self._pad_id)
-            real = sizes_of(texts, bucket)
+        targets, numbers = _numbered_targets(window)
+        inputs = [item.inputs for item in window for _ in item.targets]
+        texts = [np.concatenate(pair) for pair in zip(inputs, targets, strict=True)]
+        firsts = [
+            self._start if item.first is None else item.first
+            for item, of_item in zip(window, numbers, strict=True)
+            for _ in of_item
+        ]
+
+        def start(bucket: Bucket) -> jax.Array:
+            begins = sizes_of(inputs, bucket)
+            longest = max(len(targets[k]) for k in bucket.members)
+            rows, real = padded(texts, bucket, self._pad_id), sizes_of(texts, bucket)
             length = length_class(longest, most=bucket.length)
-            started.append((members, self._score(self._params, rows, real, begins, length)))
-        return _collected(window, started)
+            starts = np.zeros(bucket.rows, np.int32)
+            starts[: len(bucket.members)] = [firsts[k] for k in bucket.members]
+            return self._score(rows, real, begins, starts, length=length)
+
+        found = self._batcher.by_length([len(text) for text in texts], self._limit, start)
+        return _by_item(targets, numbers, found)
 
     def _scored_by(self, model: Model) -> Callable[..., jax.Array]:
         return functools.partial(score_continued, model)
@@ -107,9 +123,9 @@ class DecoderOnlyLikelihoods:
 class BlankLikelihoods(DecoderOnlyLikelihoods):
     """Likelihoods of what fills the one blank in the inputs, its end included (GLM)."""
 
-    def __init__(self, model: Model, params: Params, batch_size: int, blanks: BlankReader):
+    def __init__(self, model: Model, params: Params, batcher: Batcher, blanks: BlankReader):
         self._blanks = blanks
-        super().__init__(model, params, batch_size)
+        super().__init__(model, params, batcher)
         # A fill has the position of its blank, and places of its own within.
         self._text_limit, self._limit = self._limit, None
         positions = check_generates(model.config).decoder.positions
@@ -131,7 +147,7 @@ Likelihoods = EncoderDecoderLikelihoods | DecoderOnlyLikelihoods
 
 
 def likelihoods_of(
-    model: Model, params: Params, batch_size: int, blanks: BlankReader | None = None
+    model: Model, params: Params, batcher: Batcher, blanks: BlankReader | None = None
 ) -> Likelihoods:
     """Those of the model's architecture, or of what fills blanks.
 
@@ -140,9 +156,9 @@ def likelihoods_of(
     """
     config = model.config
     if blanks is not None:
-        return BlankLikelihoods(model, params, batch_size, blanks)
+        return BlankLikelihoods(model, params, batcher, blanks)
     if isinstance(config, EncoderDecoder):
-        return EncoderDecoderLikelihoods(model, params, batch_size)
+        return EncoderDecoderLikelihoods(model, params, batcher)
     if not isinstance(config, DecoderOnly):
         raise UserError(
             f"{type(config).__name__} gives no likelihood to a text, since it has no decoder. It "
@@ -154,23 +170,21 @@ def likelihoods_of(
             "tokens stand for them: name the task that it was trained on (--mixture=..., or "
             "Scorer(objectives=...))."
         )
-    return DecoderOnlyLikelihoods(model, params, batch_size)
+    return DecoderOnlyLikelihoods(model, params, batcher)
 
 
-def _places(window: Sequence[Alternatives], members: Iterable[int]) -> list[tuple[int, int]]:
-    """Item and number of each target of these members."""
-    return [(i, j) for i in members for j in range(len(window[i].targets))]
+def _numbered_targets(window: Sequence[Alternatives]) -> tuple[list[np.ndarray], list[range]]:
+    """All targets, and the numbers that those of each item have among them."""
+    ends = list(itertools.accumulate((len(item.targets) for item in window), initial=0))
+    targets = [target for item in window for target in item.targets]
+    return targets, list(itertools.starmap(range, itertools.pairwise(ends)))
 
 
-def _collected(
-    window: Sequence[Alternatives], started: Sequence[tuple[list[tuple[int, int]], jax.Array]]
+def _by_item(
+    targets: Sequence[np.ndarray], numbers: Sequence[range], rows: Sequence[np.ndarray]
 ) -> list[list[np.ndarray]]:
-    """Scores from batches whose rows are the targets at these places."""
-    found: list[list[Any]] = [[None] * len(item.targets) for item in window]
-    for members, scores in started:
-        for (i, j), row in zip(members, jax.device_get(scores), strict=False):
-            found[i][j] = row[: len(window[i].targets[j])]
-    return found
+    """Float32 `[length]` of each item's targets, from a row for each target."""
+    return [[rows[k][: len(targets[k])] for k in of_item] for of_item in numbers]
 
 
 def _check_length(where: str, what: str, tokens: int, limit: int | None) -> None:

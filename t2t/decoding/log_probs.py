@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from t2t.decoding.encoder_batches import encoder_batch, segments
 from t2t.models.definition import Model, Params
 
 MAX_LOGITS_BYTES = 2**26
@@ -13,7 +14,7 @@ MAX_LOGITS_BYTES = 2**26
 
 def encode(model: Model, params: Params, tokens: jax.Array, sizes: jax.Array) -> jax.Array:
     """The encoder's output for int `[rows, length]` tokens, of which `sizes` `[rows]` are real."""
-    return model.bind(params).encode(_encoder_batch(tokens, sizes))
+    return model.bind(params).encode(encoder_batch(tokens, sizes))
 
 
 def score_encoded(
@@ -34,8 +35,8 @@ def score_encoded(
     tokens, input_sizes, encoded = (x[owners] for x in memory)
     module = model.bind(params)
     batch = {
-        **_encoder_batch(tokens, input_sizes),
-        "decoder_input_tokens": _shifted(model, targets),
+        **encoder_batch(tokens, input_sizes),
+        "decoder_input_tokens": _shifted(targets, model.config.tokens.start),
         "decoder_segment_ids": segments(targets, sizes),
     }
     return log_probs(module, module.decode(encoded, batch), targets)
@@ -47,6 +48,7 @@ def score_continued(
     tokens: jax.Array,
     sizes: jax.Array,
     begins: jax.Array,
+    starts: jax.Array,
     length: int,
 ) -> jax.Array:
     """float32 `[rows, length]`, log-probabilities of tokens given those before them.
@@ -54,11 +56,12 @@ def score_continued(
     Args:
       tokens: int `[rows, row length]`, of which `sizes` `[rows]` are real.
       begins: int `[rows]`, place of the first one to score; what is before it are inputs.
+      starts: int `[rows]`, what is read in front of the tokens.
       length: how many are scored.
     """
     places = jnp.arange(tokens.shape[1])[None]
     batch = {
-        "decoder_input_tokens": _shifted(model, tokens),
+        "decoder_input_tokens": _shifted(tokens, starts),
         "decoder_segment_ids": segments(tokens, sizes),
         "decoder_causal_attention": places <= begins[:, None],
     }
@@ -73,6 +76,7 @@ def score_filled(
     tokens: jax.Array,
     sizes: jax.Array,
     begins: jax.Array,
+    starts: jax.Array,
     length: int,
 ) -> jax.Array:
     """As `score_continued`, of what fills the blank in the inputs (GLM; see its objectives).
@@ -85,7 +89,7 @@ def score_filled(
     text = places < begins[:, None]  # Part A; the fill is Part B
     real = segments(tokens, sizes)
     blanks = jnp.argmax(jnp.isin(tokens, jnp.array(masks)) & text, axis=1)
-    before = jnp.where(places == begins[:, None], start_id, _shifted(model, tokens))
+    before = jnp.where(places == begins[:, None], start_id, _shifted(tokens, starts))
     batch = {
         "decoder_input_tokens": jnp.where(text, tokens, before),
         "decoder_segment_ids": real,
@@ -125,15 +129,6 @@ def log_probs(module: Any, hidden: jax.Array, targets: jax.Array) -> jax.Array:
     return jax.lax.map(at_position, columns, batch_size=min(chunk, length)).T
 
 
-def _encoder_batch(tokens: jax.Array, sizes: jax.Array) -> dict[str, jax.Array]:
-    return {"encoder_input_tokens": tokens, "encoder_segment_ids": segments(tokens, sizes)}
-
-
-def segments(tokens: jax.Array, sizes: jax.Array) -> jax.Array:
-    """int32 `[rows, length]`, 1 at the first `sizes` tokens, int `[rows]`."""
-    return (jnp.arange(tokens.shape[1])[None] < sizes[:, None]).astype(jnp.int32)
-
-
-def _shifted(model: Model, tokens: jax.Array) -> jax.Array:
-    """What a decoder reads to predict `tokens`: the start token, and all but the last."""
-    return jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=model.config.tokens.start)
+def _shifted(tokens: jax.Array, starts: jax.Array | int) -> jax.Array:
+    """What a decoder reads to predict int `[rows, length]` tokens: a start, all but the last."""
+    return jnp.pad(tokens[:, :-1], ((0, 0), (1, 0))).at[:, 0].set(starts)

@@ -1,6 +1,5 @@
 """Masked tokens of a text by an encoder: what it was pre-trained to say."""
 
-import time
 from collections.abc import Iterable, Iterator
 
 import jax
@@ -9,10 +8,11 @@ import numpy as np
 
 from t2t.data.features import Feature
 from t2t.data.objectives.special_tokens import special_id
-from t2t.decoding.around_texts import around_text
-from t2t.decoding.compiled import Compiled
-from t2t.decoding.length_buckets import Bucket, buckets, padded, position_limit, windows
-from t2t.decoding.prediction import Prediction, Record, Throughput
+from t2t.decoding.around_texts import Frame, around_text
+from t2t.decoding.batcher import Batcher, Numbered, numbered
+from t2t.decoding.encoder_batches import encoder_batch
+from t2t.decoding.length_buckets import Bucket, padded, position_limit, sizes_of
+from t2t.decoding.prediction import Prediction, Record
 from t2t.decoding.reading import InputLimit, text_of
 from t2t.decoding.written_tokens import encode_written
 from t2t.errors import UserError
@@ -43,21 +43,19 @@ class MaskFiller:
         config = model.config
         if not isinstance(config, EncoderOnly) or config.head is None:
             raise UserError("Masked tokens are filled in by encoders alone with an LMHead.")
-        if batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, got {batch_size}.")
-        self.throughput = Throughput()
-        self._vocabulary, self._limit, self._batch_size = inputs.vocabulary, limit, batch_size
+        self._batcher = Batcher(batch_size)
+        self.throughput, self._vocabulary = self._batcher.throughput, inputs.vocabulary
         self._mask = special_id(self._vocabulary, "mask_id", "Filling blanks")
         name = self._vocabulary.sentinel_name(self._mask)
         self._written = dict.fromkeys(("[MASK]", *([name] if name else [])), self._mask)
-        self._before, self._after = around_text(model, inputs)
-        self._most, self._pad_id = position_limit(config.encoder), config.tokens.pad or 0
+        most, self._pad_id = position_limit(config.encoder), config.tokens.pad or 0
+        why = f"the encoder has {most} positions"
+        self._frame = Frame(*around_text(model, inputs), limit, most, why)
 
-        def likeliest(params, batch):
-            log_probs = jax.nn.log_softmax(model.bind(params)(batch), axis=-1)
-            return jnp.argmax(log_probs, axis=-1), jnp.max(log_probs, axis=-1)
+        def found(params, tokens, sizes):
+            return likeliest(model.bind(params)(encoder_batch(tokens, sizes)))
 
-        self._likeliest = Compiled(likeliest, params, self.throughput)
+        self._likeliest = self._batcher.compiled(found, params)
 
     def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
         """Yields the filled text of each record, in order, reading a little ahead.
@@ -68,47 +66,27 @@ class MaskFiller:
         Raises:
           UserError: which names a record without inputs, without a mask, or that is too long.
         """
-        number = 0
-        for window in windows(records, self._batch_size):
-            started, compiling = time.perf_counter(), self.throughput.compile_seconds
-            given = [{"inputs": r} if isinstance(r, str) else r for r in window]
-            rows = [self._row(r, f"Record {number + i}") for i, r in enumerate(given, 1)]
-            number += len(window)
-            filled = self._filled(rows)
-            compiled = self.throughput.compile_seconds - compiling
-            self.throughput.seconds += time.perf_counter() - started - compiled
-            self.throughput.records += len(window)
-            yield from ([prediction] for prediction in filled)
+        return self._batcher.by_window(numbered(records), self._predicted)
 
-    def _row(self, record: Record, name: str) -> np.ndarray:
-        text = encode_written(text_of(record, "inputs", name), self._written, self._vocabulary)
-        added = len(self._before) + len(self._after)
-        why = f"the encoder has {self._most} positions"
-        kept = self._limit.allowed(len(text) + added, self._most, why, name, "first")
-        text = text if kept is None else text[: max(kept - added, 0)]
-        if self._mask not in text:
+    def _predicted(self, window: list[Numbered]) -> list[list[Prediction]]:
+        rows = [self._row(asked) for asked in window]
+
+        def start(bucket: Bucket) -> tuple[jax.Array, jax.Array]:
+            return self._likeliest(padded(rows, bucket, self._pad_id), sizes_of(rows, bucket))
+
+        found = self._batcher.by_length([len(row) for row in rows], self._frame.most, start)
+        return [[self._prediction(row, *each)] for row, each in zip(rows, found, strict=True)]
+
+    def _row(self, asked: Numbered) -> np.ndarray:
+        text = text_of(asked.record, "inputs", asked.name)
+        tokens = encode_written(text, self._written, self._vocabulary)
+        row = self._frame.around(tokens, asked.name)
+        if self._mask not in row:
             raise UserError(
-                f"{name} has no [MASK]. An encoder alone generates no text; it tells which token "
-                f"stands behind each [MASK]."
+                f"{asked.name} has no [MASK]. An encoder alone generates no text; it tells "
+                f"which token stands behind each [MASK]."
             )
-        return np.concatenate([self._before, text, self._after])
-
-    def _filled(self, rows: list[np.ndarray]) -> list[Prediction]:
-        started = []
-        for bucket in buckets([len(row) for row in rows], self._batch_size, self._most):
-            started.append((bucket, self._likeliest(self._batch(rows, bucket))))
-        found = [Prediction("", 0.0)] * len(rows)
-        for bucket, outputs in started:
-            for i, tokens, scores in zip(bucket.members, *jax.device_get(outputs), strict=False):
-                found[i] = self._prediction(rows[i], tokens, scores)
-        return found
-
-    def _batch(self, rows: list[np.ndarray], bucket: Bucket) -> dict[str, np.ndarray]:
-        ones = [np.ones_like(row) for row in rows]
-        return {
-            "encoder_input_tokens": padded(rows, bucket, self._pad_id),
-            "encoder_segment_ids": padded(ones, bucket, 0),
-        }
+        return row
 
     def _prediction(self, row: np.ndarray, tokens: np.ndarray, scores: np.ndarray) -> Prediction:
         """From the likeliest int `[length]` tokens and their log-probabilities."""
@@ -118,5 +96,10 @@ class MaskFiller:
         whole[places] = tokens[places]
         decode = self._vocabulary.decode
         fills = [decode(tokens[place : place + 1]) for place in places]
-        text = decode(whole[len(self._before) : len(whole) - len(self._after)])
+        text = decode(self._frame.inside(whole))
         return Prediction(text, float(scores[places].sum()), {"fills": fills})
+
+
+def likeliest(logits: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Int and float32 `[rows, length]`: at each place a token and its log-probability."""
+    return jnp.argmax(logits, axis=-1), jnp.max(jax.nn.log_softmax(logits, axis=-1), axis=-1)

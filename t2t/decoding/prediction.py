@@ -25,14 +25,15 @@ class Prediction:
 
 @dataclasses.dataclass
 class Throughput:
-    """What was generated, and how long it took.
+    """What was done, and how long it took.
 
     Attributes:
       records: that have their predictions.
-      tokens: generated, ends of sequence included; of all predictions of a record; a head has none.
+      tokens: generated, scored or read, ends of sequence included; a head counts none.
       seconds: for that, without waiting for records and without compilation.
       compile_seconds: for compilation.
       compilations: how many.
+      verb: what was done to the tokens.
     """
 
     records: int = 0
@@ -40,14 +41,15 @@ class Throughput:
     seconds: float = 0.0
     compile_seconds: float = 0.0
     compilations: int = 0
+    verb: str = "generated"
 
     def describe(self) -> str:
         """One line for people."""
         seconds = max(self.seconds, 1e-9)
-        tokens = f", {self.tokens / seconds:,.0f} generated tokens/s" if self.tokens else ""
+        rate = f", {self.tokens / seconds:,.0f} {self.verb} tokens/s" if self.tokens else ""
         return (
             f"{self.records:,} records in {self.seconds:.1f} s: {self.records / seconds:,.1f} "
-            f"records/s{tokens} (besides {self.compile_seconds:.1f} s to compile for "
+            f"records/s{rate} (besides {self.compile_seconds:.1f} s to compile for "
             f"{self.compilations} shapes)"
         )
 

@@ -1,23 +1,23 @@
 """Records in, predictions out: a trained model on any number of them."""
 
 import dataclasses
-import time
 from collections.abc import Iterable, Iterator
 
-import jax
 import numpy as np
 
 from t2t.data import randomness
+from t2t.decoding.batcher import Batcher, Numbered, numbered
 from t2t.decoding.beam import Beam
 from t2t.decoding.compiled import Compiled
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
-from t2t.decoding.length_buckets import buckets, position_limit, windows
-from t2t.decoding.prediction import Prediction, Record, Throughput
+from t2t.decoding.length_buckets import Bucket, position_limit
+from t2t.decoding.prediction import Prediction, Record
 from t2t.decoding.processors.allowed import check_some_allowed
 from t2t.decoding.prompts import check_generates, collate
 from t2t.decoding.reading import Draft, Output, Reader, until_end
 from t2t.decoding.sampling import Sampling
+from t2t.decoding.strategy import Generated
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
 
@@ -59,12 +59,10 @@ class Predictor:
         batch_size: int = 64,
     ):
         """Raises UserError if the model does not generate or no token is ever allowed."""
-        if batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, got {batch_size}.")
+        self._batcher = Batcher(batch_size)
         config = check_generates(model.config)
         check_some_allowed(decoding.processors, model.config.vocab_size)
-        self.throughput = Throughput()
-        self._reader, self._batch_size = reader, batch_size
+        self.throughput, self._reader = self._batcher.throughput, reader
         tokens = dataclasses.replace(config.tokens, eos=reader.eos_id)
         self._config = dataclasses.replace(config, tokens=tokens)
         model = dataclasses.replace(model, config=self._config)
@@ -80,7 +78,7 @@ class Predictor:
         def function(params, batch, seeds, active):
             return generate(model.bind(params), batch, decoding, seeds=seeds, active=active)
 
-        return Compiled(function, params, self.throughput)
+        return self._batcher.compiled(function, params)
 
     def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
         """Yields the predictions for each record, in order, reading a little ahead.
@@ -95,28 +93,16 @@ class Predictor:
         Raises:
           UserError: a record lacks its inputs, is too long, or no token is allowed in its output.
         """
-        number = 0
-        for window in windows(records, self._batch_size):
-            started, compiling = time.perf_counter(), self.throughput.compile_seconds
-            lines = [self._begin(record, number + i) for i, record in enumerate(window)]
-            number += len(window)
-            outputs = self._finished(lines)
-            compiled = self.throughput.compile_seconds - compiling
-            self.throughput.seconds += time.perf_counter() - started - compiled
-            self.throughput.records += len(window)
-            yield from outputs
+        return self._batcher.by_window(numbered(records), self._predicted)
 
-    def _begin(self, record: Record | str, number: int) -> _Line:
-        if isinstance(record, str):
-            record = {"inputs": record}
-        name, seed = f"Record {number + 1}", record.get("seed", number)
+    def _begin(self, asked: Numbered) -> _Line:
+        name, seed = asked.name, asked.record.get("seed", asked.number)
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
             raise UserError(f"{name} has the seed {seed!r}; it must be a number below 2 ** 31.")
-        return _Line(name, seed, 0.0, self._reader.read(record, name))
+        return _Line(name, seed, 0.0, self._reader.read(asked.record, name))
 
-    def _finished(self, lines: list[_Line]) -> list[list[Prediction]]:
-        """What becomes of the lines, one per record."""
-        by_record = self._extended(lines, self._first)
+    def _predicted(self, window: list[Numbered]) -> list[list[Prediction]]:
+        by_record = self._extended([self._begin(asked) for asked in window], self._first)
         while True:
             places = [
                 (i, j)
@@ -144,24 +130,20 @@ class Predictor:
         # Blanks share the position of their mask, so that a prompt may be longer than the limit.
         elsewhere = prompts[0].encoder is not None or "block_positions" in prompts[0].decoder
         most = None if elsewhere else limit
-        started = []
-        for bucket in buckets([p.length for p in prompts], self._batch_size, most):
+
+        def start(bucket: Bucket) -> Generated:
             batch = collate(prompts, bucket, self._config.tokens.pad, limit)
             seeds = np.zeros(bucket.rows, np.int32)
             seeds[: len(bucket.members)] = [lines[i].seed for i in bucket.members]
             active = np.arange(bucket.rows) < len(bucket.members)
-            started.append((bucket.members, run(batch, seeds, active)))
-        extended: list[list[_Line]] = [[] for _ in lines]
-        for members, outputs in started:
-            generated = jax.device_get(outputs)
-            for i, tokens, scores in zip(members, generated.tokens, generated.scores, strict=False):
-                extended[i] = self._continued(lines[i], drafts[i], tokens, scores)
-        return extended
+            return run(batch, seeds, active)
 
-    def _continued(
-        self, line: _Line, draft: Draft, tokens: np.ndarray, scores: np.ndarray
-    ) -> list[_Line]:
+        found = self._batcher.by_length([p.length for p in prompts], most, start)
+        return [self._continued(*each) for each in zip(lines, drafts, found, strict=True)]
+
+    def _continued(self, line: _Line, draft: Draft, generated: Generated) -> list[_Line]:
         """Of int `[n, max_length]` tokens and float `[n]` scores."""
+        tokens, scores = generated
         possible = [n for n, score in enumerate(scores.tolist()) if score > -np.inf]
         if not possible:
             raise UserError(

@@ -9,8 +9,8 @@ import numpy as np
 from t2t.data.features import Feature
 from t2t.data.objectives.glm import GlmObjective
 from t2t.data.vocabularies import Vocabulary
+from t2t.decoding.batcher import Batcher
 from t2t.decoding.blank_filling import BlankReader
-from t2t.decoding.length_buckets import windows
 from t2t.decoding.likelihoods import likelihoods_of
 from t2t.decoding.scored_texts import Alternatives, FilledBlanks, TextPairs
 from t2t.decoding.scoring_records import ScoringRecord, to_rank, to_score
@@ -62,6 +62,9 @@ class Scorer:
     """Likelihoods of texts, in batches of like length; see `likelihoods_of` for its compilations.
 
     Results depend on neither the batch size nor the other records, up to rounding.
+
+    Attributes:
+      throughput: of all calls up to now; tokens are those that were scored.
     """
 
     def __init__(
@@ -87,15 +90,14 @@ class Scorer:
         Raises:
           UserError: if the model gives texts no likelihood.
         """
-        if batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, got {batch_size}.")
+        self._batcher = Batcher(batch_size, "scored")
+        self.throughput = self._batcher.throughput
         if isinstance(model.config, DecoderOnly) and "inputs" not in features:
             # As it was trained on such a task, and as it generates: what it goes on from is text.
             config = dataclasses.replace(model.config, prefix_lm=False)
             model = dataclasses.replace(model, config=config)
         blanks = BlankReader(model.config, features, objectives, 1) if objectives else None
-        self._likelihoods = likelihoods_of(model, params, batch_size, blanks)
-        self._batch_size = batch_size
+        self._likelihoods = likelihoods_of(model, params, self._batcher, blanks)
         needs_inputs = isinstance(model.config, EncoderDecoder)
         self._read = (
             FilledBlanks(blanks) if blanks else TextPairs(features, needs_inputs=needs_inputs)
@@ -137,11 +139,16 @@ class Scorer:
 
     def score_all(self, records: Iterable[ScoringRecord]) -> Iterator[tuple[Scored, ...]]:
         """Yields the likelihoods of each record's texts, in order, reading a little ahead."""
-        for window in windows(records, self._batch_size):
-            tokens = [self._tokens(record) for record in window]
-            for record, item, found in zip(window, tokens, self._likelihoods(tokens), strict=True):
-                texts = zip(record.targets, item.targets, found, strict=True)
-                yield tuple(Scored(*values) for values in texts)
+        return self._batcher.by_window(records, self._scored)
+
+    def _scored(self, window: list[ScoringRecord]) -> list[tuple[Scored, ...]]:
+        tokens = [self._tokens(record) for record in window]
+        scored = []
+        for record, item, found in zip(window, tokens, self._likelihoods(tokens), strict=True):
+            self.throughput.tokens += sum(map(len, item.targets))
+            texts = zip(record.targets, item.targets, found, strict=True)
+            scored.append(tuple(Scored(*values) for values in texts))
+        return scored
 
     def _tokens(self, record: ScoringRecord) -> Alternatives:
         tokens = self._read(record)

@@ -160,9 +160,14 @@ def test_one_compilation_per_length_class():
     # With [CLS] and [SEP], 3 to 16, 17 to 32, and, as there are no more positions, 33 to 40.
     given = texts([1, 5, 14, 9, 15, 20, 30, 16, 31, 38, 33, 35])
     assert len(list(embedder.embed(given))) == 12
-    assert embedder._embed._cache_size() == 3
+    assert embedder.throughput.compilations == 3
     list(embedder.embed(given[::-1]))
-    assert embedder._embed._cache_size() == 3
+    assert embedder.throughput.compilations == 3
+    assert embedder.throughput.records == 24
+    special = 2 * 24
+    assert embedder.throughput.tokens == 2 * sum(len(text.split()) for text in given) + special
+    assert embedder.throughput.seconds > 0
+    assert "read tokens/s" in embedder.throughput.describe()
 
 
 def test_empty_texts():

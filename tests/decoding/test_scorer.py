@@ -1,5 +1,6 @@
 import dataclasses
 import functools
+import re
 
 import jax
 import numpy as np
@@ -172,7 +173,7 @@ def test_inputs_are_encoded_once_whatever_the_number_of_candidates():
     scorer = make("t5")
     rows = []
     encode = scorer._likelihoods._encode
-    scorer._likelihoods._encode = lambda p, x, n: rows.append((n > 0).sum()) or encode(p, x, n)
+    scorer._likelihoods._encode = lambda x, n: rows.append((n > 0).sum()) or encode(x, n)
     list(scorer.rank(ragged()))
     assert sum(rows) == 13
 
@@ -183,15 +184,25 @@ def test_compilations_are_counted_by_length_classes():
     for lengths in [(3, 3), (15, 8), (20, 3), (31, 14), (20, 20), (40, 3), (40, 9)] * 2:
         inputs, target = texts(lengths)
         list(scorer.score([{"inputs": inputs, "targets": target}] * 9))
-    likelihoods = scorer._likelihoods
-    assert likelihoods._encode._cache_size() == 3
-    assert likelihoods._score._cache_size() == 4
+    assert scorer.throughput.compilations == 3 + 4
     scorer = make("gpt")
     # Rows are of the classes 32 and 64, targets of 16 and 32.
     for lengths in [(20, 3), (12, 14), (10, 18), (30, 3), (30, 8), (40, 20)] * 2:
         inputs, target = texts(lengths)
         list(scorer.score([{"inputs": inputs, "targets": target}] * 9))
-    assert scorer._likelihoods._score._cache_size() == 4
+    assert scorer.throughput.compilations == 4
+
+
+def test_throughput_counts_scored_tokens():
+    scorer = make("t5")
+    given = ragged()
+    (*rankings,) = scorer.rank(given)
+    found = scorer.throughput
+    assert found.records == len(given)
+    assert found.tokens == sum(len(c.tokens) for ranking in rankings for c in ranking.candidates)
+    assert found.seconds > 0
+    assert found.compile_seconds > 0
+    assert re.search(r"^\d+ records .* records/s, [\d,]+ scored tokens/s", found.describe())
 
 
 def test_a_language_model_goes_on_from_inputs_without_an_end():
