@@ -1,39 +1,62 @@
 """Texts to be scored, as tokens."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from t2t.data.features import Feature, append_eos_after_trim, inputs_feature
+from t2t.data.features import (
+    Feature,
+    FramedFeature,
+    append_eos_after_trim,
+    around,
+    inputs_feature,
+)
 from t2t.decoding.blank_filling import BlankReader
+from t2t.decoding.prompts import NOTHING
 from t2t.decoding.scoring_records import ScoringRecord
 from t2t.errors import UserError
 
 
 class Alternatives(NamedTuple):
-    """Tokens of inputs, int32 `[length]`, and of each text that may follow."""
+    """Tokens of inputs, int32 `[length]`, and of each text that may follow.
+
+    `first` is what a decoder alone reads in front of them, if it is not the model's start token.
+    """
 
     inputs: np.ndarray
     targets: Sequence[np.ndarray]
+    first: int | None = None
 
 
 class TextPairs:
-    """Inputs and targets as their features say."""
+    """Inputs and targets as their features say.
+
+    What an imported tokenizer puts around a text goes around the two together, if a decoder alone
+    reads them.
+    """
 
     def __init__(self, features: Mapping[str, Feature], *, needs_inputs: bool):
         self._inputs, self._targets = inputs_feature(features), features["targets"]
+        self._is_framed = isinstance(self._targets, FramedFeature) and "inputs" not in features
+        if self._is_framed:
+            self._inputs = dataclasses.replace(self._inputs, after=())
+            self._targets = dataclasses.replace(self._targets, before=())
         self._needs_inputs = needs_inputs
         self.vocabulary = self._targets.vocabulary
 
     def __call__(self, record: ScoringRecord) -> Alternatives:
         """Raises UserError if inputs are needed and there are none."""
-        inputs = np.zeros(0, np.int32)
+        inputs, first = around(self._inputs)[0] if self._is_framed else NOTHING, None
         if record.inputs is not None:
             inputs = _encoded(self._inputs, record.inputs)
         elif self._needs_inputs:
             raise UserError(f"{record.where} has no 'inputs', which this model's encoder reads.")
-        return Alternatives(inputs, [_encoded(self._targets, text) for text in record.targets])
+        if self._is_framed and len(inputs):
+            first, inputs = int(inputs[0]), inputs[1:]
+        targets = [_encoded(self._targets, text) for text in record.targets]
+        return Alternatives(inputs, targets, first)
 
 
 class FilledBlanks:
