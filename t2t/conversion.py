@@ -1,14 +1,14 @@
 """Runs' folders made of other systems' checkpoints, and the other way round."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 
 from t2t.interop.adaptation import adapt
-from t2t.interop.hugging_face import load_hf, new_folder, save_hf
+from t2t.interop.hugging_face import generation_of, load_hf, new_folder, save_hf
 from t2t.interop.t5x import load_t5x
 from t2t.models.config import Compute, Dropout
 from t2t.models.definition import ModelConfig, Params
@@ -30,7 +30,12 @@ def import_hf(directory: str, model_dir: str) -> ModelConfig:
     """
     imported = load_hf(directory)
     _write_run(
-        model_dir, directory, imported.config, imported.params, tokenizer=imported.tokenizer_files
+        model_dir,
+        directory,
+        imported.config,
+        imported.params,
+        tokenizer=imported.tokenizer_files,
+        generation=generation_of(directory),
     )
     return imported.config
 
@@ -113,13 +118,15 @@ def _write_run(
     *,
     opt_state: Any = None,
     tokenizer: Iterable[Path] = (),
+    generation: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes the folder whole, or not at all."""
     with new_folder(Path(model_dir).expanduser()) as folder:
         run = RunDirectory(folder)
         run.create()
         state = opt_state is not None
-        run.write_identity(config, {}, imported={"from": origin, "optimizer": state})
+        facts = {"from": origin, "optimizer": state, "generation": dict(generation or {})}
+        run.write_identity(config, {}, imported=facts)
         run.write(run.model_gin, f"# From {origin}.\n{_model_gin(config)}")
         for file in tokenizer:
             run.tokenizer.mkdir(exist_ok=True)

@@ -2,10 +2,14 @@
 
 import argparse
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from t2t.commands.parser import add_command, prepare_jax, refuse
 from t2t.errors import UserError
+
+if TYPE_CHECKING:
+    from t2t.models.definition import ModelConfig
 
 
 def add_to(commands: Any) -> None:
@@ -41,10 +45,13 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
             raise UserError(f"--{name} is for --from_t5x.")
     prepare_jax()
     from t2t.conversion import import_hf, import_t5x
+    from t2t.interop.hugging_face import generation_of
     from t2t.reporting.parameters import parameter_count
 
+    hints: list[str] = []
     if args.from_hf:
         config = import_hf(args.from_hf, args.model_dir)
+        hints = _hints(generation_of(args.from_hf), config)
     else:
         activations = tuple(args.activations.split(",")) if args.activations else None
         config = import_t5x(
@@ -55,4 +62,18 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         f"Its settings are in '{args.model_dir}/model.gin'.",
         file=sys.stderr,
     )
+    for hint in hints:
+        print(hint, file=sys.stderr)
     return 0
+
+
+def _hints(settings: Mapping[str, Any], config: "ModelConfig") -> list[str]:
+    """What generate() of transformers would do by default, and t2t does not."""
+    from t2t.interop.generation_settings import not_done, preferred_flags
+
+    hints = []
+    if flags := preferred_flags(settings, config):
+        hints.append(f"To generate as generation_config.json prefers: t2t infer ... {flags}")
+    if names := not_done(settings):
+        hints.append(f"generation_config.json asks for what t2t does not have: {', '.join(names)}")
+    return hints

@@ -19,12 +19,14 @@ class Decoding:
       min_length: fewest new tokens before the end of sequence.
       processors: what may come next and how likely it is, applied in this order before the strategy
         looks.
+      stop_tokens: ids that end a sequence beside the model's end of sequence.
     """
 
     strategy: Strategy = Greedy()  # noqa: RUF009 (frozen)
     max_length: int = 64
     min_length: int = 0
     processors: tuple[Processor, ...] = ()
+    stop_tokens: tuple[int, ...] = ()
 
     def __post_init__(self):
         at_least_one(self, "max_length")
@@ -34,4 +36,9 @@ class Decoding:
                 f"Decoding.min_length is {self.min_length}, but Decoding.max_length is "
                 f"{self.max_length}."
             )
-        object.__setattr__(self, "processors", tuple(self.processors))  # gin gives lists
+        for name in ("processors", "stop_tokens"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # gin gives lists
+
+    def ends(self, eos: int | None) -> tuple[int, ...]:
+        """Ids that end a sequence, of a model with this end of sequence."""
+        return tuple(sorted({*self.stop_tokens, *(() if eos is None else (eos,))}))

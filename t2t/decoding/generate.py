@@ -35,11 +35,11 @@ def generate(
       `decoding.strategy.num_returned` sequences per row.
     """
     prompt = batch["decoder_input_tokens"]
-    rows, eos = prompt.shape[0], module.special_tokens.eos
+    rows, stops = prompt.shape[0], decoding.ends(module.special_tokens.eos)
     logits, state = module.start(batch, decoding.max_length)
     processors = decoding.processors
-    if decoding.min_length and eos is not None:
-        processors += (MinLength(decoding.min_length, eos),)
+    if decoding.min_length:
+        processors = (*(MinLength(decoding.min_length, stop) for stop in stops), *processors)
     return decoding.strategy.search(
         module,
         logits.astype(jnp.float32),
@@ -47,7 +47,7 @@ def generate(
         History.begin(prompt, batch.get("decoder_segment_ids"), decoding.max_length),
         Rules(
             max_length=decoding.max_length,
-            eos=eos,
+            stops=stops,
             processors=processors,
             seeds=jnp.arange(rows, dtype=jnp.int32) if seeds is None else seeds,
             active=jnp.ones((rows,), bool) if active is None else active,

@@ -66,6 +66,7 @@ class Predictor:
         tokens = dataclasses.replace(config.tokens, eos=reader.eos_id)
         self._config = dataclasses.replace(config, tokens=tokens)
         model = dataclasses.replace(model, config=self._config)
+        self._stops = decoding.ends(reader.eos_id)
         self._best_first = isinstance(decoding.strategy, Beam)
         self._first = self._compiled(model, params, decoding)
         self._next = self._first
@@ -153,7 +154,7 @@ class Predictor:
             )
         lines = []
         for n in possible:
-            said = until_end(tokens[n], self._reader.eos_id)
+            said = until_end(tokens[n], *self._stops)
             self.throughput.tokens += min(len(said) + 1, len(tokens[n]))
             seed = randomness.fold(line.seed, f"output {n}") & 0x7FFFFFFF
             score = line.score + float(scores[n])

@@ -213,9 +213,9 @@ class TextReader(Reader):
         return whole[len(given) :] if whole.startswith(given) else decode(said)
 
 
-def until_end(tokens: np.ndarray, eos: int | None) -> np.ndarray:
-    """Generated int `[length]` tokens before the first `eos`, if there is one."""
-    ends = np.flatnonzero(tokens == eos)
+def until_end(tokens: np.ndarray, *stops: int | None) -> np.ndarray:
+    """Generated int `[length]` tokens before the first of `stops`, if there is one."""
+    ends = np.flatnonzero(np.isin(tokens, [stop for stop in stops if stop is not None]))
     return tokens[: ends[0]] if len(ends) else tokens
 
 

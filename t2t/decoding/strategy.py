@@ -51,14 +51,14 @@ class Rules(NamedTuple):
 
     Attributes:
       max_length: most tokens to generate, the end of sequence included.
-      eos: the end of sequence, or None.
+      stops: ids that end a sequence; possibly none.
       processors: applied in this order.
       seeds: int32 `[batch]`, for what is drawn.
       active: bool `[batch]`; the other rows give zeros, and nothing waits for them.
     """
 
     max_length: int
-    eos: int | None
+    stops: tuple[int, ...]
     processors: tuple[Processor, ...]
     seeds: jax.Array
     active: jax.Array
@@ -71,7 +71,10 @@ class Rules(NamedTuple):
 
     def ends(self, tokens: jax.Array) -> jax.Array:
         """Which of these tokens, of any shape, end a sequence."""
-        return jnp.zeros(tokens.shape, bool) if self.eos is None else tokens == self.eos
+        marks = jnp.zeros(tokens.shape, bool)
+        for stop in self.stops:
+            marks |= tokens == stop
+        return marks
 
     def result(self, tokens: jax.Array, scores: jax.Array) -> Generated:
         """Of `[batch, n, max_length]` and `[batch, n]`; rows that are not active become zeros."""

@@ -17,6 +17,7 @@ from t2t.errors import UserError
 from t2t.interop import families, tokenizer_files
 from t2t.interop.family import HFConfig
 from t2t.interop.folders import open_folder
+from t2t.interop.generation_settings import read_generation, with_tokens
 from t2t.interop.reading import read_params
 from t2t.interop.shards import parse_size, write_shards
 from t2t.interop.tokenizer_writing import write_tokenizer
@@ -67,10 +68,16 @@ def load_hf(directory: str | os.PathLike) -> Imported:
         raise UserError(f"{where} has a setting of the wrong type: {error}.") from error
     if not isinstance(described, EncoderOnly) and not getattr(described, "heads", ()):
         _refuse_classifiers(settings, where)
-    config = family.with_tensors(described, source)
+    config = with_tokens(family.with_tensors(described, source), read_generation(folder, settings))
     tokenizer_files.check_size(folder, config.vocab_size)
     params = read_params(family.table(config), source, Model(config).abstract_params)
     return Imported(config, params, tokenizer_files.find(folder))
+
+
+def generation_of(directory: str | os.PathLike) -> dict[str, Any]:
+    """Which settings of a folder generation keeps to; raises UserError if they cannot be read."""
+    folder = Path(directory).expanduser()
+    return read_generation(folder, read_config(folder))
 
 
 def save_hf(

@@ -75,7 +75,7 @@ def vocabulary_of(folder: Path) -> Vocabulary | None:
     Raises:
       UserError: if a file is none of its kind, or its ids are none that our vocabularies can have.
     """
-    config = _json(folder / "tokenizer_config.json")
+    config = json_object(folder / "tokenizer_config.json")
     kind = kind_of(folder)
     if kind == "ByT5Tokenizer":
         return ByteVocabulary(config.get("extra_ids") or _BYT5_SENTINELS)
@@ -99,7 +99,7 @@ def vocabulary_of(folder: Path) -> Vocabulary | None:
 
 def kind_of(folder: Path) -> str:
     """The tokenizer's class, without "Fast"; "" if nothing says."""
-    config = _json(folder / "tokenizer_config.json")
+    config = json_object(folder / "tokenizer_config.json")
     return str(config.get("tokenizer_class", "")).removesuffix("Fast")
 
 
@@ -107,12 +107,12 @@ def _size(folder: Path) -> int:
     """One more than the highest id; 0 if no file says."""
     if (path := folder / "tokenizer.json").is_file():
         return max(tokenizer_json.ids(tokenizer_json.read(path)).values(), default=-1) + 1
-    config = _json(folder / "tokenizer_config.json")
-    added = max(_json(folder / "added_tokens.json").values(), default=-1) + 1
+    config = json_object(folder / "tokenizer_config.json")
+    added = max(json_object(folder / "added_tokens.json").values(), default=-1) + 1
     if (path := folder / "vocab.txt").is_file():
         return max(len(path.read_text(encoding="utf-8").splitlines()), added)
     if (path := folder / "vocab.json").is_file():
-        return max(max(_json(path).values(), default=-1) + 1, added)
+        return max(max(json_object(path).values(), default=-1) + 1, added)
     if kind_of(folder) == "T5Tokenizer" and (path := folder / "spiece.model").is_file():
         return SentencePieceVocabulary(str(path), config.get("extra_ids", _T5_SENTINELS)).vocab_size
     if kind_of(folder) == "ByT5Tokenizer":
@@ -125,8 +125,8 @@ def _name(token: Any) -> str:
     return str(token.get("content", "") if isinstance(token, dict) else token)
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """An object in a file; {} if there is no file."""
+def json_object(path: Path) -> dict[str, Any]:
+    """An object in a file, {} if there is no file; raises UserError if it holds something else."""
     if not path.is_file():
         return {}
     try:

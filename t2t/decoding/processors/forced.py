@@ -1,0 +1,47 @@
+"""Tokens that have to come at the beginning or at the end."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from t2t.decoding.history import History
+
+
+@dataclasses.dataclass(frozen=True)
+class ForcedFirst:
+    """Forces the first token after the start token, where nothing else is given (Hugging Face).
+
+    Attributes:
+      token: id of it.
+    """
+
+    token: int
+
+    def __call__(self, logits: jax.Array, history: History) -> jax.Array:
+        """Float32 `[rows, vocab]` -> the same; 0 at the token and -inf elsewhere, if it is due."""
+        due = jnp.sum(history.seen, axis=1) == 1
+        return _forced(logits, self.token, due)
+
+
+@dataclasses.dataclass(frozen=True)
+class ForcedLast:
+    """Forces the token at the greatest length (Hugging Face): a text that is too long ends, too.
+
+    Attributes:
+      token: id of it.
+      max_length: most new tokens, as of `Decoding`.
+    """
+
+    token: int
+    max_length: int
+
+    def __call__(self, logits: jax.Array, history: History) -> jax.Array:
+        """Float32 `[rows, vocab]` -> the same; 0 at the token and -inf elsewhere, if it is due."""
+        due = jnp.broadcast_to(history.step == self.max_length - 1, logits.shape[:1])
+        return _forced(logits, self.token, due)
+
+
+def _forced(logits: jax.Array, token: int, due: jax.Array) -> jax.Array:
+    only = jnp.full_like(logits, -jnp.inf).at[:, token].set(0.0)
+    return jnp.where(due[:, None], only, logits)
