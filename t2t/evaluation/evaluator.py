@@ -77,7 +77,8 @@ class TaskResult:
     Attributes:
       num_examples: rows evaluated.
       metrics: "loss" (nats per target token) and "token_accuracy" of the loss's main term,
-        "<term>_loss" and "<term>_accuracy" of others, and the task's own metrics.
+        "<term>_loss" and "<term>_accuracy" of others, each if it has any items, and the task's own
+        metrics.
       baselines: "unigram_loss", and the task's own metrics for its trivial rule, if it has one.
       predictions: {"inputs", "targets", "prediction"} per example; empty if not decoded.
       intervals: 95% confidence intervals of those metrics that are means over examples.
@@ -229,7 +230,8 @@ class Evaluator:
             found[name] = {}
             if self._predicts_tokens and name in self._train_sets:
                 train = self._train_sets[name]
-                found[name]["unigram_loss"] = unigram_loss(train, examples, vocab_size)
+                loss = unigram_loss(train, examples, vocab_size)
+                found[name] |= {} if loss is None else {"unigram_loss": loss}
             if examples.task.baseline_fn and "predict" in self._kinds[name]:
                 rule = examples.task.baseline_fn
                 try:
@@ -293,6 +295,7 @@ def write_predictions(results: Mapping[str, TaskResult], folder: Path, step: int
 
 
 def flat_metrics(results: Mapping[str, TaskResult]) -> dict[str, float]:
-    """`{"<task>/<metric>": value}`, and "loss", the mean over tasks."""
+    """`{"<task>/<metric>": value}`, and "loss", the mean over tasks that have one."""
     flat = {f"{task}/{k}": v for task, r in results.items() for k, v in r.metrics.items()}
-    return flat | {"loss": float(np.mean([r.metrics["loss"] for r in results.values()]))}
+    losses = [r.metrics["loss"] for r in results.values() if "loss" in r.metrics]
+    return flat | ({"loss": float(np.mean(losses))} if losses else {})

@@ -17,8 +17,8 @@ def term_metrics(
       seed: of the intervals.
 
     Returns:
-      "loss" and "token_accuracy" of the main term; "<term>_loss", "<term>_accuracy" ... of the
-      others that have any items.
+      "loss" and "token_accuracy" of the main term, "<term>_loss", "<term>_accuracy" ... of the
+      others; nothing of those without items.
     """
     metrics, intervals = {}, {}
     for name, (values, weights) in _means(sums).items():
@@ -30,8 +30,9 @@ def term_metrics(
 
 def _means(sums: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """By metric, what to sum and what to divide it by."""
-    tokens = sums["tokens"]
-    means = {"loss": (sums["loss"], tokens), "token_accuracy": (sums["correct"], tokens)}
+    tokens, means = sums["tokens"], {}
+    if tokens.any():
+        means = {"loss": (sums["loss"], tokens), "token_accuracy": (sums["correct"], tokens)}
     for name, values in sums.items():
         term, _, what = name.partition("/")
         if what not in ("", "weight") and sums[f"{term}/weight"].any():

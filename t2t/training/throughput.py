@@ -40,6 +40,8 @@ class StepLog:
     def flush(self, step: int, where: Path) -> dict[str, float]:
         """Averages over the steps since the last flush, under their names in the log.
 
+        What had no items in these steps, such as a task that was not drawn, has no mean there.
+
         Raises:
           UserError: if the loss or the gradient of one of the steps is not a finite number.
         """
@@ -58,9 +60,11 @@ class StepLog:
         self._metrics = []
         loss = np.sum([m["loss"] for m in fetched], axis=0)
         tokens = np.sum([m["tokens"] for m in fetched], axis=0)
-        values = {
-            "train/loss": loss.sum() / tokens.sum(),
-            "train/token_accuracy": sum(m["correct"] for m in fetched) / tokens.sum(),
+        values = {}
+        if tokens.any():
+            values["train/loss"] = loss.sum() / tokens.sum()
+            values["train/token_accuracy"] = sum(m["correct"] for m in fetched) / tokens.sum()
+        values |= {
             "train/learning_rate": self._learning_rate(step - 1),
             "train/target_tokens_per_second": tokens.sum() / seconds,
             "train/steps_per_second": len(fetched) / seconds,

@@ -48,9 +48,9 @@ class TrainingLoss(abc.ABC):
 
     The sums of weights are over the global batch, whatever it is split into. The first term is the
     main one: the log has its loss and accuracy by task, and of the others `<name>/loss` and
-    `<name>/accuracy`. Tasks are told by `<side>_task_ids` `[rows, length]` of the batch, which
-    there are if it has `<side>_loss_weights`; with fewer items than tokens, item i is of the task
-    of the row's token i.
+    `<name>/accuracy`; nothing of a term whose weights are all 0. Tasks are told by
+    `<side>_task_ids` `[rows, length]` of the batch, which there are if it has
+    `<side>_loss_weights`; with fewer items than tokens, item i is of the task of the row's token i.
     """
 
     draws: ClassVar[bool] = False

@@ -14,7 +14,13 @@ from t2t.data.sources import InMemoryDataSource
 from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.evaluation.baselines import unigram_loss
-from t2t.evaluation.evaluator import EvalPolicy, Evaluator, flat_metrics, write_predictions
+from t2t.evaluation.evaluator import (
+    EvalPolicy,
+    Evaluator,
+    TaskResult,
+    flat_metrics,
+    write_predictions,
+)
 from t2t.evaluation.metrics import exact_match, rank_classification
 from t2t.evaluation.postprocessors import rank_classification as rank_classification_values
 from t2t.models.definition import Model
@@ -182,3 +188,12 @@ def test_a_baseline_that_fails_is_named(task, params):
     broken = task.replace(baseline_fn=lambda inputs: inputs[99])
     with pytest.raises(UserError, match="Task 'words': baseline_fn failed: IndexError: "):
         evaluate(broken, params)
+
+
+def test_the_loss_over_tasks_is_of_those_that_have_one():
+    results = {
+        name: TaskResult(1, metrics, {}, ())
+        for name, metrics in {"a": {"loss": 2.0}, "b": {}, "c": {"loss": 4.0}}.items()
+    }
+    assert flat_metrics(results) == {"a/loss": 2.0, "c/loss": 4.0, "loss": 3.0}
+    assert flat_metrics({"b": results["b"]}) == {}

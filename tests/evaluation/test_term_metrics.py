@@ -32,6 +32,15 @@ def test_means_are_over_items_not_over_examples():
         assert interval.low <= metrics[name] <= interval.high
 
 
+def test_a_main_term_without_items_is_left_out():
+    nothing = {name: np.zeros(3) for name in MAIN}
+    assert set(term_metrics(nothing | PAIR, seed=0)[0]) == {
+        "pair_loss",
+        "pair_accuracy",
+        "pair_replaced",
+    }
+
+
 def test_terms_without_items_are_left_out():
     nothing = {name: np.zeros(3) for name in PAIR}
     assert set(term_metrics(MAIN | nothing, seed=0)[0]) == {"loss", "token_accuracy"}

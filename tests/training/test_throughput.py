@@ -43,6 +43,13 @@ def test_a_task_that_was_not_drawn_has_no_loss(log, tmp_path):
     assert values["train/b/target_tokens"] == 0
 
 
+def test_steps_without_targets_have_no_loss(log, tmp_path):
+    log.add(metrics(loss=(0.0, 0.0), tokens=(0.0, 0.0), correct=0.0))
+    values = log.flush(1, tmp_path)
+    assert not [name for name in values if name.endswith(("loss", "accuracy"))]
+    assert np.isfinite(list(values.values())).all()
+
+
 def test_other_terms_are_means_over_their_own_items(log, tmp_path):
     def pair(weight, loss, accuracy):
         sums = {"weight": weight, "loss": loss, "accuracy": accuracy}
