@@ -25,9 +25,11 @@ from t2t.decoding.head_predictor import HeadPredictor, HeadReader
 from t2t.decoding.mask_filling import MaskFiller
 from t2t.decoding.predictor import Predictor
 from t2t.decoding.reading import InputLimit, Reader, TextReader
+from t2t.decoding.replaced_tokens import ReplacedTokenDetector
 from t2t.decoding.scorer import Scorer
 from t2t.errors import UserError
 from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
+from t2t.interop.generation_settings import with_rules
 from t2t.interop.tokenizer_frames import imported_features
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params
@@ -56,6 +58,7 @@ class TrainedModel:
       task_or_mixture: what it was trained on, or was asked for instead; None for an imported
         model of which no task was named.
       tokenizer: folder of an imported tokenizer, else the vocabulary of the targets, if any.
+      generation: settings of an imported model that generation keeps to, by Hugging Face's names.
     """
 
     arguments: dict[str, Any]
@@ -64,6 +67,7 @@ class TrainedModel:
     step: int
     task_or_mixture: Task | Mixture | None
     tokenizer: Path | Vocabulary | None
+    generation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def merged_params(self) -> Params:
@@ -123,6 +127,7 @@ class TrainedModel:
     ) -> Predictor:
         """Generates: `load_trained("runs/x").predictor(Decoding(Beam(4))).predict(texts)`."""
         reader = self.reader(decoding.max_length, limit)
+        decoding = with_rules(decoding, self.generation)
         return Predictor(self.model, self.params, reader, decoding, batch_size=batch_size)
 
     def mask_filler(
@@ -135,14 +140,30 @@ class TrainedModel:
         inputs = inputs_feature(self.features)
         return MaskFiller(self.model, self.params, inputs, limit=limit, batch_size=batch_size)
 
+    def replaced_token_detector(
+        self,
+        *,
+        batch_size: int = 64,
+        limit: InputLimit = InputLimit(),  # noqa: B008 (frozen)
+    ) -> ReplacedTokenDetector:
+        """Tells which tokens seem to be replaced (ELECTRA); see `ReplacedTokenDetector`."""
+        inputs = inputs_feature(self.features)
+        return ReplacedTokenDetector(
+            self.model, self.params, inputs, limit=limit, batch_size=batch_size
+        )
+
     def head_predictor(
-        self, *, batch_size: int = 64, max_length: int | None = None
+        self,
+        *,
+        batch_size: int = 64,
+        limit: InputLimit = InputLimit(),  # noqa: B008 (frozen)
     ) -> HeadPredictor:
         """Says of records what its head was trained to: `.head_predictor().predict(texts)`.
 
         Args:
           batch_size: rows at a time.
-          max_length: tokens of a row, at most; None for what it was trained with.
+          limit: of a row's tokens, special ones included; without a max_length, it is that of the
+            rows in training.
 
         Raises:
           UserError: if it was not trained by the loss of a head.
@@ -157,7 +178,8 @@ class TrainedModel:
             loss.head.name,
             loss.rows(config, tasks),
             loss.converter(config, tasks, pack=False),
-            max_length or self.arguments["sequence_length"]["inputs"],
+            self.arguments["sequence_length"]["inputs"],
+            limit,
         )
         return HeadPredictor(self.model, self.params, reader, batch_size=batch_size)
 
@@ -256,10 +278,13 @@ def load_trained(
       UserError: if the folder, the checkpoint or the task does not exist or does not fit.
     """
     run = RunDirectory(Path(model_dir).expanduser())
+    generation: dict[str, Any] = {}
     if not run.config.exists() and run.model_gin.exists():
         for module in imports:
             import_user_module(module)
-        arguments = {"model": from_dict(run.stored_identity()["model"], str(run.identity))}
+        identity = run.stored_identity()
+        arguments = {"model": from_dict(identity["model"], str(run.identity))}
+        generation = identity.get("imported", {}).get("generation", {})
     elif not run.config.exists():
         patterns = (f"{depth}/{name}.gin" for depth in ("*", "*/*") for name in ("config", "model"))
         runs = sorted({path.parent for pattern in patterns for path in Path(".").glob(pattern)})
@@ -290,4 +315,4 @@ def load_trained(
         raise UserError(f"'{model_dir}' has no checkpoint yet.")
     with Checkpoints(run.checkpoints) as checkpoints:
         params, found = checkpoints.restore_params(abstract, step, fall_back=fall_back)
-    return TrainedModel(arguments, model, params, found, task_or_mixture, tokenizer)
+    return TrainedModel(arguments, model, params, found, task_or_mixture, tokenizer, generation)

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import itertools
+import sys
 from typing import Any
 
 from t2t.commands.parser import add_command, add_trained, load, prepare_jax, refuse
@@ -28,6 +29,7 @@ def add_to(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("--truncate", action="store_true", help="cut longer texts")
     command.add_argument("--batch_size", type=int, default=64, metavar="N")
+    command.add_argument("--quiet", action="store_true", help="do not print how fast it was")
     command.epilog = (
         "Example: t2t embed --model_dir runs/bert --input texts.txt --output vectors.npy"
     )
@@ -56,4 +58,6 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         embeddings = embedder.embed(record["inputs"] for record, _ in read)
         for (record, _), embedding in zip(given, embeddings, strict=True):
             write(record, embedding)
+    if not args.quiet:
+        print(embedder.throughput.describe(), file=sys.stderr)
     return 0

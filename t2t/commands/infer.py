@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from t2t.commands.decoding_flags import (
@@ -18,6 +18,7 @@ from t2t.errors import UserError
 
 if TYPE_CHECKING:
     from t2t.decoding.prediction import Predicts
+    from t2t.trained import TrainedModel
 
 
 def add_to(commands: Any) -> None:
@@ -37,7 +38,8 @@ def add_to(commands: Any) -> None:
         "tokens of an input, the end of sequence included (default: what the model can read)"
     )  # fmt: skip
     command.add_argument("--truncate", action="store_true", help=
-        "cut longer inputs: encoders read their beginning, decoders alone their end")  # fmt: skip
+        "cut longer inputs: encoders read their beginning, decoders alone their end, heads what "
+        "they did in training")  # fmt: skip
     add_decoding(command)
     command.add_argument("--scores", action="store_true", help="write scores, too")
     command.add_argument("--quiet", action="store_true", help="do not print how fast it was")
@@ -73,28 +75,38 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
 def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts", bool]:
     """What predicts, and whether it gives several predictions for an input."""
     from t2t.decoding.decoding import Decoding
-    from t2t.decoding.predictor import Predictor
     from t2t.decoding.reading import InputLimit
-    from t2t.models.encoder_only import EncoderOnly
-    from t2t.training.head_loss import HeadLoss
 
     limit, decoding = InputLimit(args.max_input_length, args.truncate), decoding_of(args, bindings)
     generates = decoding != Decoding() or args.prefix or asks_for_processors(args)
+    generates = generates or args.gin_file or bindings
     trained = load(args)
-    if isinstance(trained.loss, HeadLoss):
+    if (other := _without_generating(trained)) is not None:
+        make, does = other
         if generates:
             raise UserError(
-                "This model classifies and generates nothing; leave out what is about generation."
+                f"This model {does} and generates no text; leave out what is about generation: "
+                f"flags of decoding, --prefix, gin."
             )
-        length = args.max_input_length
-        return trained.head_predictor(batch_size=args.batch_size, max_length=length), False
-    config = trained.model.config
-    if isinstance(config, EncoderOnly) and config.head and not generates:
-        return trained.mask_filler(batch_size=args.batch_size, limit=limit), False
+        return make(batch_size=args.batch_size, limit=limit), False
     reader = trained.reader(decoding.max_length, limit)
     extra = processors_of(args, reader.vocabulary, reader.eos_id)
     decoding = dataclasses.replace(decoding, processors=(*decoding.processors, *extra))
-    predictor = Predictor(
-        trained.model, trained.params, reader, decoding, batch_size=args.batch_size
-    )
+    predictor = trained.predictor(decoding, batch_size=args.batch_size, limit=limit)
     return predictor, decoding.strategy.num_returned > 1
+
+
+def _without_generating(trained: "TrainedModel") -> tuple[Callable[..., "Predicts"], str] | None:
+    """What predicts for a model that generates nothing, and what it does; None if it generates."""
+    from t2t.decoding.replaced_tokens import detects_replaced
+    from t2t.models.encoder_only import EncoderOnly
+    from t2t.training.head_loss import HeadLoss
+
+    config = trained.model.config
+    if isinstance(trained.loss, HeadLoss):
+        return trained.head_predictor, "classifies"
+    if isinstance(config, EncoderOnly) and config.head:
+        return trained.mask_filler, "fills in masked tokens"
+    if detects_replaced(config):
+        return trained.replaced_token_detector, "tells which tokens are replaced"
+    return None

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import itertools
+import sys
 from typing import Any
 
 from t2t.commands.parser import add_command, add_trained, load, prepare_jax, refuse
@@ -21,6 +22,7 @@ def add_to(commands: Any) -> None:
     command.add_argument("--normalize", action="store_true", help=
         "divide log-likelihoods by numbers of tokens")  # fmt: skip
     command.add_argument("--batch_size", type=int, default=64, metavar="N")
+    command.add_argument("--quiet", action="store_true", help="do not print how fast it was")
     command.epilog = (
         'Example: echo \'{"inputs": "correct: recieve", "candidates": ["receive", "relieve"]}\' '
         "| t2t score --model_dir runs/quickstart"
@@ -53,4 +55,6 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
                 per_token=args.per_token,
             )
             write(line)
+    if not args.quiet:
+        print(scorer.throughput.describe(), file=sys.stderr)
     return 0

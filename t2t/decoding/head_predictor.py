@@ -10,8 +10,12 @@ from t2t.data.heads import HeadRows, Row
 from t2t.decoding.batcher import Batcher, Numbered, numbered
 from t2t.decoding.length_buckets import Bucket
 from t2t.decoding.prediction import Prediction, Record
+from t2t.decoding.reading import InputLimit
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
+
+_ANY = 2**31 - 1
+"""Of tokens: more than any row has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,18 +26,36 @@ class HeadReader:
       head: its name.
       rows: what texts become.
       converter: of rows to batches.
-      max_length: tokens of a row, at most; texts are cut as in training.
+      trained_length: tokens of a row in training, at most.
+      limit: of those of a row now; without a max_length, `trained_length` is that.
     """
 
     head: str
     rows: HeadRows
     converter: HeadFeatureConverter
-    max_length: int
+    trained_length: int
+    limit: InputLimit = InputLimit()  # noqa: RUF009 (frozen)
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a row, at most."""
+        return self.limit.max_length or self.trained_length
 
     def row(self, record: Record, name: str) -> Row:
-        """The row of a record, called `name` in messages; raises UserError if a text is missing."""
+        """The row of a record, called `name` in messages; cut as in training, if at all.
+
+        Raises:
+          UserError: if a text is missing, or it is too long and is not to be cut.
+        """
+        row = self._cut(record, name, _ANY)
+        most = None if self.limit.max_length else self.trained_length
+        why = f"those of training had {most} at most (see --max_input_length)"
+        length = self.limit.allowed(len(row["inputs"]), most, why, name, "first")
+        return row if length is None else self._cut(record, name, length)
+
+    def _cut(self, record: Record, name: str, length: int) -> Row:
         try:
-            return self.rows.row(record, self.max_length)
+            return self.rows.row(record, length)
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
 
@@ -71,7 +93,7 @@ class HeadPredictor:
           records: with "inputs", and "pair" where rows are made of it; a string is its inputs.
 
         Raises:
-          UserError: a record lacks a text.
+          UserError: a record lacks a text, or is too long and is not to be cut.
         """
         return self._batcher.by_window(numbered(records), self._predicted)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from t2t.data.features import Feature
 from t2t.data.objectives.special_tokens import special_id
+from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.around_texts import Frame, around_text
 from t2t.decoding.batcher import Batcher, Numbered, numbered
 from t2t.decoding.encoder_batches import encoder_batch
@@ -45,9 +46,8 @@ class MaskFiller:
             raise UserError("Masked tokens are filled in by encoders alone with an LMHead.")
         self._batcher = Batcher(batch_size)
         self.throughput, self._vocabulary = self._batcher.throughput, inputs.vocabulary
-        self._mask = special_id(self._vocabulary, "mask_id", "Filling blanks")
-        name = self._vocabulary.sentinel_name(self._mask)
-        self._written = dict.fromkeys(("[MASK]", *([name] if name else [])), self._mask)
+        self._written = masks_by_name(self._vocabulary)
+        self._mask = self._written["[MASK]"]
         most, self._pad_id = position_limit(config.encoder), config.tokens.pad or 0
         why = f"the encoder has {most} positions"
         self._frame = Frame(*around_text(model, inputs), limit, most, why)
@@ -98,6 +98,19 @@ class MaskFiller:
         fills = [decode(tokens[place : place + 1]) for place in places]
         text = decode(self._frame.inside(whole))
         return Prediction(text, float(scores[places].sum()), {"fills": fills})
+
+
+def masks_by_name(vocabulary: Vocabulary, *, required: bool = True) -> dict[str, int]:
+    """How the mask token may be written, with its id.
+
+    Raises:
+      UserError: if it is required and there is none.
+    """
+    if vocabulary.mask_id is None and not required:
+        return {}
+    mask = special_id(vocabulary, "mask_id", "Filling blanks")
+    name = vocabulary.sentinel_name(mask)
+    return dict.fromkeys(("[MASK]", *([name] if name else [])), mask)
 
 
 def likeliest(logits: jax.Array) -> tuple[jax.Array, jax.Array]:

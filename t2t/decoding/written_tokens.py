@@ -14,6 +14,8 @@ def encode_written(text: str, written: Mapping[str, int], vocabulary: Vocabulary
     The parts in between are encoded by themselves. Vocabularies that know the name of a special
     token in a text find it there, too.
     """
+    if not written:
+        return vocabulary.encode_array(text)
     names = sorted(written, key=len, reverse=True)
     parts = re.split(f"({'|'.join(map(re.escape, names))})", text)
     encoded = [

@@ -1,6 +1,7 @@
 """`t2t embed`, from imported models to files of vectors."""
 
 import json
+import re
 
 import jax
 import numpy as np
@@ -57,7 +58,11 @@ def test_one_vector_per_text_in_a_file_of_numpy(name, folders, place):
 
 def test_vectors_as_json_lines(folders, capsys):
     assert embed(folders["t5"], "-", "--pooling=last") == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    printed = capsys.readouterr()
+    assert re.search(
+        r"4 records in .* records/s, .* read tokens/s \(besides .* for 1 shapes\)", printed.err
+    )
+    lines = [json.loads(line) for line in printed.out.splitlines()]
     assert [line["inputs"] for line in lines] == TEXTS
     np.testing.assert_allclose(
         [line["embedding"] for line in lines], expected("t5", "last"), atol=1e-5
@@ -78,9 +83,11 @@ def test_vectors_of_tokens(folders, place):
     np.testing.assert_allclose(line["embeddings"], expected("t5", "tokens")[3], atol=1e-5)
 
 
-def test_no_texts_make_an_empty_file(folders, place):
+def test_no_texts_make_an_empty_file(folders, place, capsys):
     (place / "in.txt").write_text("")
-    assert embed(folders["t5"], "out.npy") == 0
+    capsys.readouterr()
+    assert embed(folders["t5"], "out.npy", "--quiet") == 0
+    assert "records" not in capsys.readouterr().err
     assert np.load("out.npy").shape == (0, 8)
     assert embed(folders["t5"], "out.npz", "--pooling=tokens") == 0
     assert np.load("out.npz")["offsets"].tolist() == [0]

@@ -80,13 +80,36 @@ def test_everyone_says_the_same(run, capsys):
     assert [p["prediction"] for p in result.predictions] == evaluated
 
 
+def test_truncate_cuts_as_in_training(run):
+    short = {"inputs": "Ann?", "pair": "Ann saw Bob"}
+    long = {**short, "pair": "Ann saw Bob " + "x" * 61}  # the last word has no room
+    _, (whole, cut) = infer(run, [short, long], "--scores", "--truncate")
+    for name in ("prediction", "scores"):
+        assert cut[name] == pytest.approx(whole[name], abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("lines", "flags", "message"),
     [
         ([{"inputs": "Ann?"}], (), "Record 1: SpanRows are made of the text 'pair'"),
-        ([{"inputs": "a", "pair": "b"}], ("--beams=2",), "classifies and generates nothing"),
-        ([{"inputs": "a", "pair": "b"}], ("--prefix=x",), "classifies and generates nothing"),
-        ([{"inputs": "a", "pair": "b"}], ("--max_input_length=4",), "'inputs'] is 4, which leaves"),
+        ([{"inputs": "a", "pair": "b"}], ("--beams=2",), "classifies and generates no text"),
+        ([{"inputs": "a", "pair": "b"}], ("--prefix=x",), "classifies and generates no text"),
+        (
+            [{"inputs": "a", "pair": "b"}],
+            ("--max_input_length=4",),
+            "5 tokens, but max_input_length",
+        ),
+        (
+            [{"inputs": "a", "pair": "b"}],
+            ("--max_input_length=4", "--truncate"),
+            "'inputs'] is 4, which leaves",
+        ),
+        (
+            [{"inputs": "a", "pair": "b" * 61}],
+            (),
+            "Record 1 has inputs of 65 tokens, but those of training had 64 at most (see "
+            "--max_input_length). Shorten them, or cut what is too long with --truncate",
+        ),
     ],
 )
 def test_bad_input(run, lines, flags, message, capsys):

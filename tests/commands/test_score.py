@@ -1,6 +1,7 @@
 """`t2t score`, from imported models to JSON lines."""
 
 import json
+import re
 
 import jax
 import numpy as np
@@ -46,13 +47,17 @@ def directly(name):
     return Scorer(Model(config), random_params(config), features)
 
 
-def test_pairs_and_candidates_of_an_encoder_decoder(folders):
+def test_pairs_and_candidates_of_an_encoder_decoder(folders, capsys):
     records = [
         {"inputs": "ab", "targets": "longer than the others", "id": 7},
         {"inputs": "ab", "candidates": ["x", "yz"], "targets": "x"},
         {"inputs": "a", "targets": "b"},
     ]
     first, ranked, last = score(folders["t5"], records, "--per_token")
+    assert re.search(
+        r"3 records in .* records/s, .* scored tokens/s \(besides .* for 2 shapes\)",
+        capsys.readouterr().err,
+    )
     expected = list(directly("t5").score([records[0], records[2]]))
     assert first["id"] == 7
     assert (first["tokens"], last["tokens"]) == (23, 2)
@@ -65,9 +70,10 @@ def test_pairs_and_candidates_of_an_encoder_decoder(folders):
     assert [len(tokens) for tokens in ranked["per_token"]] == [2, 3]
 
 
-def test_a_language_model_scores_texts_without_an_end(folders):
+def test_a_language_model_scores_texts_without_an_end(folders, capsys):
     records = [{"targets": "abc"}, {"inputs": "a", "targets": "bc"}]
-    whole, rest = score(folders["llama"], records, "--normalize")
+    whole, rest = score(folders["llama"], records, "--normalize", "--quiet")
+    assert "records" not in capsys.readouterr().err
     (expected,) = directly("llama").score(records[:1])
     np.testing.assert_allclose(whole["score"], expected.log_probs.mean(), rtol=1e-5)
     np.testing.assert_allclose(rest["score"], expected.log_probs[1:].mean(), rtol=1e-5)

@@ -13,6 +13,8 @@ from transformers import (
     BertConfig,
     BertForMaskedLM,
     BertTokenizer,
+    ElectraConfig,
+    ElectraForPreTraining,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -94,6 +96,46 @@ def test_masks_are_filled_as_in_transformers(tmp_path, monkeypatch, capsys):
     assert "generates no text" in " ".join(capsys.readouterr().err.split())
 
 
+def test_replaced_tokens_are_found_as_in_transformers(tmp_path, monkeypatch, capsys):
+    (tmp_path / "hf").mkdir()
+    bert_vocab(tmp_path / "hf")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "max_position_embeddings": 32}
+    model = ElectraForPreTraining(
+        ElectraConfig(
+            vocab_size=len(BERT_PIECES),
+            embedding_size=8,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            **sizes,
+        )
+    ).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(10)
+    model.save_pretrained(tmp_path / "hf")
+    tokenizer = BertTokenizer(str(tmp_path / "hf" / "vocab.txt"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["import", "--from_hf=hf", "--model_dir=run"]) == 0
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"inputs": t}) + "\n" for t in TEXTS))
+    capsys.readouterr()
+    assert main(["infer", "--model_dir=run", "--input=in.jsonl"]) == 0
+    seen = 0
+    for text, line in zip(TEXTS, capsys.readouterr().out.splitlines(), strict=True):
+        encoded = tokenizer(text, return_tensors="pt")
+        likely = torch.sigmoid(model(**encoded).logits)[0, 1:-1].tolist()
+        found = json.loads(line)
+        expected = [p for p in likely if p > 0.5]
+        assert [p for _, p in found["replaced"]] == pytest.approx(expected, abs=1e-4)
+        assert found["prediction"].replace("[", "").replace("]", "") == text
+        seen += len(expected)
+    assert 0 < seen < sum(len(text.split()) for text in TEXTS)
+    (tmp_path / "in.jsonl").write_text('{"inputs": "the [MASK]"}\n')
+    assert main(["infer", "--model_dir=run", "--input=in.jsonl"]) == 1
+    assert "without the generator" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("make", [gpt2, llama])
 def test_texts_go_on_as_in_transformers(make, tmp_path, monkeypatch):
     (tmp_path / "hf").mkdir()
@@ -114,7 +156,7 @@ def test_texts_go_on_as_in_transformers(make, tmp_path, monkeypatch):
     found = [predictions[0].text for predictions in predictor.predict(TEXTS)]
     theirs = AutoTokenizer.from_pretrained("hf")
     for text, ours in zip(TEXTS, found, strict=True):
-        prompt = [theirs.eos_token_id, *theirs.encode(text, add_special_tokens=False)]
+        prompt = theirs(text)["input_ids"] or [theirs.eos_token_id]
         generated = model.generate(
             torch.tensor([prompt]), max_new_tokens=LENGTH, do_sample=False, pad_token_id=0
         )[0, len(prompt) :].tolist()

@@ -1,6 +1,7 @@
 """ELECTRA from the command line: pretraining, evaluation, export, fine-tuning of a part."""
 
 import json
+import re
 from pathlib import Path
 
 import jax
@@ -134,6 +135,38 @@ def test_evaluation_afterwards_is_that_of_training(capsys):
 
 
 @pytest.mark.usefixtures("folder")
+def test_infer_marks_what_seems_to_be_replaced(capsys):
+    asked = ["the 3th [MASK]ord", "the 4th word", "many words"]
+    Path("in.jsonl").write_text("".join(json.dumps({"inputs": t}) + "\n" for t in asked))
+    capsys.readouterr()
+    assert main(["infer", "--model_dir=electra", "--input=in.jsonl", "--scores"]) == 0
+    printed = capsys.readouterr()
+    lines = [json.loads(line) for line in printed.out.splitlines()]
+    assert re.search(r"3 records in .* read tokens/s", printed.err)
+    assert [len(line["fills"]) for line in lines] == [1, 0, 0]
+    found = load_trained("electra").replaced_token_detector().predict(asked)
+    for line, text, (prediction,) in zip(lines, asked, found, strict=True):
+        assert line["prediction"] == prediction.text
+        assert line["replaced"] == [
+            [token, pytest.approx(p, abs=1e-4)] for token, p in prediction.details["replaced"]
+        ]
+        assert line["scores"] == [pytest.approx(prediction.score, abs=1e-4)]
+        plain = line["prediction"].replace("[", "").replace("]", "")
+        assert plain == text.replace("[MASK]", "".join(line["fills"]))
+    _refuses_to_generate("electra", "tells which tokens are replaced", capsys)
+
+
+def _refuses_to_generate(run, does, capsys):
+    Path("in.txt").write_text("many words\n")
+    for flag in ("--beams=2", "--prefix=x", "--max_decode_length=9", "--gin.Beam.size=2"):
+        capsys.readouterr()
+        assert main(["infer", f"--model_dir={run}", "--input=in.txt", flag]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert f"This model {does} and generates no text" in " ".join(printed.err.split())
+
+
+@pytest.mark.usefixtures("folder")
 def test_model_json_and_gin_give_the_model_again():
     config.load(["pretrain.gin"])
     model = config.arguments_of(train)["model"]
@@ -154,8 +187,9 @@ def test_dry_run_reports_both_parts(capsys):
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_discriminator_is_fine_tuned_alone():
+def test_the_discriminator_is_fine_tuned_alone(capsys):
     assert main(["train", "--gin_file=finetune.gin"]) == 0
+    _refuses_to_generate("tuned", "fills in masked tokens", capsys)
     electra, tuned = params_of("electra")["discriminator"], params_of("tuned")
     for part in ("encoder", "token_embedder"):  # at a rate of 0, they are what they were
         jax.tree.map(np.testing.assert_array_equal, tuned[part], electra[part])
