@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from t2t.decoding.reading import InputLimit, TextReader, prompt_limit
+from t2t.data.features import FramedFeature
+from t2t.decoding.reading import InputLimit, TextReader, prompt_limit, until_end
 from t2t.errors import UserError
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.positions import LearnedPositions
@@ -95,3 +96,37 @@ def test_limits_must_be_positive():
 def test_an_output_ends_before_the_end_of_sequence():
     draft = TextReader(T5, BOTH, 4).read({"inputs": "3", "prefix": "7"}, "Record 1")
     assert draft.then(np.array([8, 9])).text == "7 8 9"
+
+
+FRAMED = FramedFeature(BOTH["targets"].vocabulary, before=(20, 21), after=(22,))
+
+
+def test_encoders_read_what_an_imported_tokenizer_puts_around_a_text():
+    features = {"inputs": FRAMED, "targets": dataclasses.replace(FRAMED, before=(21,))}
+    prompt = prompt_of(BART, "3 4", features=features)
+    assert prompt.encoder.tolist() == [20, 21, 3, 4, 22]
+    assert prompt.decoder["input_tokens"].tolist() == [0]
+    prompt = prompt_of(BART, TEXT, features=features, truncate=True, prefix="5")
+    assert prompt.encoder.tolist() == [20, 21, 3, 4, 5, 6, 7, 22]
+    assert prompt.decoder["input_tokens"].tolist() == [0, 21, 5]
+    with pytest.raises(UserError, match="of 11 tokens, but the encoder has 8 positions"):
+        prompt_of(BART, TEXT, features=features)
+
+
+def test_imported_decoders_read_no_start_token():
+    features = {"targets": FRAMED}
+    prompt = prompt_of(SMALL, "3 4", features=features, prefix="5")
+    assert prompt.decoder["input_tokens"].tolist() == [20, 21, 3, 4, 22, 5]
+    prompt = prompt_of(SMALL, TEXT, features=features, truncate=True, prefix="5")
+    assert prompt.decoder["input_tokens"].tolist() == [20, 21, 6, 7, 8, 9, 10, 22, 5]
+    with pytest.raises(UserError, match="3 special tokens, 4 new tokens and 0 of the prefix"):
+        prompt_of(SMALL, TEXT, features=features)
+    bare = {"targets": dataclasses.replace(FRAMED, before=(), after=())}
+    assert prompt_of(SMALL, "3 4", features=bare).decoder["input_tokens"].tolist() == [3, 4]
+    assert prompt_of(SMALL, "", features=bare).decoder["input_tokens"].tolist() == [0]
+
+
+def test_what_comes_after_any_end_is_left_out():
+    tokens = np.array([3, 4, 5, 6])
+    assert until_end(tokens, 5, 4).tolist() == [3]
+    assert until_end(tokens, None).tolist() == until_end(tokens).tolist() == [3, 4, 5, 6]
