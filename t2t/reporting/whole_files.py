@@ -1,12 +1,12 @@
 """Files that appear whole, at the end, or not at all."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from t2t.errors import UserError
+from t2t.replacing import replacing
 
 
 @contextlib.contextmanager
@@ -19,14 +19,10 @@ def whole_file(path: str, mode: str) -> Iterator[IO[Any]]:
     target = Path(path)
     if target.is_dir():
         raise UserError(f"Cannot write '{path}': it is a folder.")
-    partial = target.with_name(target.name + ".tmp")
-    try:
-        file: IO[Any] = partial.open(mode, encoding=None if "b" in mode else "utf-8")
-    except OSError as error:
-        raise UserError(f"Cannot write '{path}': {error.strerror}.") from error
-    try:
+    with replacing(target) as partial:
+        try:
+            file: IO[Any] = partial.open(mode, encoding=None if "b" in mode else "utf-8")
+        except OSError as error:
+            raise UserError(f"Cannot write '{path}': {error.strerror}.") from error
         with file:
             yield file
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)

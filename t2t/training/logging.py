@@ -1,12 +1,12 @@
 """Metrics to `metrics.jsonl` and TensorBoard."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
+from t2t.replacing import replacing
 from t2t.training.run_directory import RunDirectory
 
 
@@ -55,6 +55,5 @@ def _keep_until(path: Path, step: int) -> None:
             continue
         if entry["step"] <= step:
             kept.append(line + "\n")
-    partial = path.with_suffix(".tmp")
-    partial.write_text("".join(kept), encoding="utf-8")
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_text("".join(kept), encoding="utf-8")

@@ -3,8 +3,9 @@
 import concurrent.futures
 import hashlib
 import json
-import os
 from pathlib import Path
+
+from t2t.replacing import replacing
 
 NAME = "manifest.json"
 
@@ -12,9 +13,8 @@ NAME = "manifest.json"
 def write_manifest(folder: Path) -> None:
     """Records size and SHA-256 of every file under `folder`, atomically, in `manifest.json`."""
     entries = dict(zip(_files(folder), _map(folder, _facts), strict=True))
-    partial = folder / f"{NAME}.tmp"
-    partial.write_text(json.dumps(entries, indent=1))
-    os.replace(partial, folder / NAME)
+    with replacing(folder / NAME) as partial:
+        partial.write_text(json.dumps(entries, indent=1))
 
 
 def damage(folder: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from t2t.errors import UserError
 from t2t.models.definition import ModelConfig
 from t2t.models.lora import LoRA
 from t2t.models.serialization import from_dict, to_dict
+from t2t.replacing import replacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,9 +139,8 @@ class RunDirectory:
         """Writes a file whole or not at all; raises UserError if it cannot be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(path.name + ".tmp")
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
+            with replacing(path) as partial:
+                partial.write_text(text, encoding="utf-8")
         except OSError as error:
             raise UserError(f"Cannot write '{path}': {error.strerror}.") from error
 

@@ -9,7 +9,6 @@ import dataclasses
 import io
 import json
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from t2t.data.sources import Example
 from t2t.data.tasks import Task
 from t2t.data.tokenization import TokenDict, encode
 from t2t.errors import UserError
+from t2t.replacing import replacing
 
 EXAMPLES_PER_SHARD = 4096
 _CHUNK = 256
@@ -198,12 +198,9 @@ def build_shard(task: Task, raw: Sequence[Example | None], plan: Plan, number: i
 
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file that appears under its name only when it is complete and on the disk."""
-    temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
-    with writing(path):
-        with temporary.open("wb") as file:
-            file.write(content)
-            flush(file)
-        temporary.replace(path)
+    with writing(path), replacing(path) as partial, partial.open("wb") as file:
+        file.write(content)
+        flush(file)
 
 
 @contextlib.contextmanager
