@@ -139,7 +139,8 @@ def test_what_is_imported(imported):
     names = {path.name for path in Path(imported).iterdir()}
     assert names == {"model.json", "model.gin", "tokenizer", "checkpoints"}
     identity = json.loads(Path(imported, "model.json").read_text())
-    assert identity["imported"] == {"from": "hf", "optimizer": False}
+    assert identity["imported"]["from"] == "hf"
+    assert not identity["imported"]["optimizer"]
 
 
 def test_fine_tuned_from_an_import(imported):

@@ -9,6 +9,7 @@ from t2t.decoding.decoding import Decoding
 from t2t.decoding.processors import Processor
 from t2t.decoding.processors.allowed import BlockedTokens
 from t2t.decoding.processors.forced import ForcedFirst, ForcedLast
+from t2t.errors import UserError
 from t2t.interop.tokenizer_files import json_object
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import ModelConfig
@@ -50,13 +51,26 @@ _PREFERENCES = (
     *(*_SAMPLING, *_OTHERS, *_UNKNOWN),
 )
 _KNOWN = (*_RULES, *_PREFERENCES)
+_FREE = ("early_stopping", *_UNKNOWN)
 
 
 def read_generation(folder: Path, config: Settings) -> dict[str, Any]:
-    """The settings in generation_config.json; where there is none, those of config.json."""
+    """The settings in generation_config.json; where there is none, those of config.json.
+
+    Raises:
+      UserError: if it is no JSON object, or one of them is no number and no token that has to be.
+    """
     path = folder / "generation_config.json"
     settings = json_object(path) if path.is_file() else config
-    return {name: settings[name] for name in _KNOWN if settings.get(name) is not None}
+    found = {name: settings[name] for name in _KNOWN if settings.get(name) is not None}
+    for name, value in found.items():
+        if name in _RULES:
+            kind, fits = "token ids", all(isinstance(i, int) and i >= 0 for i in _flat(value))
+        else:
+            kind, fits = "a number", name in _FREE or isinstance(value, int | float)
+        if not fits:
+            raise UserError(f"In '{folder}', {name} is {value!r}; it has to be {kind}.")
+    return found
 
 
 def with_tokens(model: ModelConfig, settings: Settings) -> ModelConfig:
@@ -127,6 +141,15 @@ def _flags(settings: Settings, has_encoder: bool) -> Iterator[str]:
     for name, off in _OTHERS.items():
         if settings.get(name, off) != off:
             yield f"--{_FLAGS.get(name, name)}={settings[name]}"
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """What is in lists of lists, or the value itself."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _flat(item)
+    else:
+        yield value
 
 
 def _ids(value: Any) -> tuple[int, ...]:

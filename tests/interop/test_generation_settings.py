@@ -5,6 +5,7 @@ import pytest
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.processors.allowed import BlockedTokens
 from t2t.decoding.processors.forced import ForcedFirst, ForcedLast
+from t2t.errors import UserError
 from t2t.interop.generation_settings import (
     not_done,
     preferred_flags,
@@ -33,6 +34,19 @@ def test_the_file_counts_and_without_one_the_config(tmp_path):
     assert read_generation(tmp_path, config) == {"num_beams": 5, "eos_token_id": 9}
     (tmp_path / "generation_config.json").write_text(json.dumps({**BART_CNN, "_x": 1}))
     assert read_generation(tmp_path, config) == BART_CNN
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("eos_token_id", [1, "</s>"], "eos_token_id is .* has to be token ids"),
+        ("forced_bos_token_id", -1, "has to be token ids"),
+        ("num_beams", "4", "num_beams is '4'; it has to be a number"),
+    ],
+)
+def test_settings_that_cannot_be(name, value, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        read_generation(tmp_path, {name: value})
 
 
 def test_rules_are_kept_whatever_the_flags():

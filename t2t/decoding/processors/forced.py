@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from t2t.decoding.history import History
+from t2t.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +15,9 @@ class ForcedFirst:
 
     Attributes:
       token: id of it.
+
+    Raises:
+      UserError: when it is traced, a token that is not in the vocabulary.
     """
 
     token: int
@@ -31,6 +35,9 @@ class ForcedLast:
     Attributes:
       token: id of it.
       max_length: most new tokens, as of `Decoding`.
+
+    Raises:
+      UserError: as `ForcedFirst`.
     """
 
     token: int
@@ -43,5 +50,10 @@ class ForcedLast:
 
 
 def _forced(logits: jax.Array, token: int, due: jax.Array) -> jax.Array:
+    if not 0 <= token < logits.shape[1]:
+        raise UserError(
+            f"The token {token} cannot be forced: the model's vocabulary has {logits.shape[1]}, "
+            f"counted from 0."
+        )
     only = jnp.full_like(logits, -jnp.inf).at[:, token].set(0.0)
     return jnp.where(due[:, None], only, logits)

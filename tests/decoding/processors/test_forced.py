@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from t2t.decoding.processors.forced import ForcedFirst, ForcedLast
+from t2t.errors import UserError
 from tests.decoding.histories import VOCAB, history, random_logits
 
 LOGITS = random_logits(0, rows=2)
@@ -28,3 +29,9 @@ def test_the_token_at_the_greatest_length(step):
     tokens = np.full((2, 1 + step), 3)
     found = ForcedLast(4, 3)(LOGITS, history(tokens, prompt=1))
     np.testing.assert_array_equal(found, ONLY_4 if step == 2 else LOGITS)
+
+
+@pytest.mark.parametrize("token", [-1, VOCAB])
+def test_a_token_that_there_is_not(token):
+    with pytest.raises(UserError, match=f"The token {token} cannot be forced"):
+        ForcedFirst(token)(LOGITS, history([[3], [3]], prompt=1))
