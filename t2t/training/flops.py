@@ -2,9 +2,10 @@
 
 Convention, that of the published figures in docs/performance.md: matrix products only, two
 operations per multiply-add; attention over the full square of positions, also in causal decoders
-and local layers; the embedding look-up is free, the projection to logits is not; classifiers are
-left out; a training step is three forward passes, one forward and two backward. What
-rematerialisation computes again is not counted, so a rate over these is MFU, not HFU.
+and local layers; the embedding look-up is free, the projection to logits is not: all positions of
+a decoder, a fifth of an encoder's (t2t/training/predicted_positions.py); classifiers are left out;
+a training step is three forward passes, one forward and two backward. What rematerialisation
+computes again is not counted, so a rate over these is MFU, not HFU.
 """
 
 from t2t.models.attention import Attention
@@ -14,6 +15,7 @@ from t2t.models.electra import Electra
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.heads import LMHead
 from t2t.models.stack import Stack
+from t2t.training.predicted_positions import room
 
 
 def forward_flops(config: ModelConfig, inputs_length: int, targets_length: int) -> int:
@@ -39,10 +41,10 @@ def forward_flops(config: ModelConfig, inputs_length: int, targets_length: int) 
         )
     if isinstance(config, DecoderOnly):
         length, stack = inputs_length + targets_length, config.decoder
-    else:
-        length, stack = inputs_length, config.encoder
-    head = head_flops(config.head, stack.d_model, vocab, length) if config.head else 0
-    return stack_flops(stack, length) + head
+        return stack_flops(stack, length) + head_flops(config.head, stack.d_model, vocab, length)
+    stack, projected = config.encoder, room(inputs_length)
+    head = head_flops(config.head, stack.d_model, vocab, projected) if config.head else 0
+    return stack_flops(stack, inputs_length) + head
 
 
 def train_flops(

@@ -15,6 +15,7 @@ from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.electra import Electra
 from t2t.training.cross_entropy import summed_cross_entropy
 from t2t.training.feature_converter import default_converter
+from t2t.training.predicted_positions import summed_where_predicted
 from t2t.training.sampling import Sampling
 from t2t.training.token_loss import TokenLoss
 from t2t.training.training_loss import Term, TrainingLoss
@@ -70,7 +71,7 @@ class Loss(TokenLoss, TrainingLoss):
         targets = batch[f"{model.config.loss_side}_target_tokens"]
         weights = self.weights(model.config, batch)["loss"]
         head = {name: params[name] for name in model.head_names}
-        total, scores = summed_cross_entropy(
-            model.project, self, head, hidden, targets, weights, mesh, sampling
-        )
+        masked = model.config.loss_side == "encoder"
+        summed = summed_where_predicted if masked else summed_cross_entropy
+        total, scores = summed(model.project, self, head, hidden, targets, weights, mesh, sampling)
         return Term(total, scores, weights)

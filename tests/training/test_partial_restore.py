@@ -25,6 +25,6 @@ def test_what_is_not_there_cannot_be_read(tmp_path):
     save(tmp_path, A)
     folder = tmp_path / "checkpoints" / "3" / "params"
     shutil.rmtree(folder / "d")
-    # One array: Orbax closes its event loop at the first failure, while others are still being read.
+    # One array: Orbax closes its event loop at the first failure, while others are being read.
     with pytest.raises(UserError, match=r"Parameters in .*params cannot be read"):
         restore_part(folder, {"lm_head": abstract(A)["lm_head"]})
