@@ -28,6 +28,9 @@ def add_to(commands: Any) -> None:
         "measure lengths over at most this many raw examples per task (default: 2000)")  # fmt: skip
     command.add_argument("--html", metavar="FILE", help=
         "write examples, lengths and packing to this page instead of the terminal")  # fmt: skip
+    command.add_argument("--head", metavar="KIND", help=
+        "classes, tags or spans: show the rows that such a head reads, and their labels"
+    )  # fmt: skip
     command.add_argument("--inputs_length", type=int, default=512, metavar="N")
     command.add_argument("--targets_length", type=int, default=114, metavar="N")
     command.add_argument("--seed", type=int, default=0)
@@ -52,6 +55,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         count=args.count if args.count is not None else 0 if args.lengths and not args.html else 2,
         sample=args.sample if args.lengths or args.html else None,
         seed=args.seed,
+        head=args.head,
     )
     report = inspect(get_mixture_or_task(args.name), settings, args.html)
     if report.errors:

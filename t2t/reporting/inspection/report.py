@@ -3,12 +3,15 @@
 import dataclasses
 from collections.abc import Sequence
 
+from t2t.data.converters import FeatureConverter
 from t2t.data.features import SequenceLength
+from t2t.data.heads import with_rows
 from t2t.data.mixtures import Mixture, leaf_tasks, mixing_rates
 from t2t.data.rows import Rows, open_rows
 from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.reporting.inspection.facts import Part, composition, converter_for, place_of, task_facts
+from t2t.reporting.inspection.head_rows import check_head, converter_of, rows_of
 from t2t.reporting.inspection.lengths import FailedExampleError, Survey, survey
 from t2t.reporting.inspection.packed_rows import PackedRows, packed_rows
 from t2t.reporting.inspection.traces import Trace, Tracer
@@ -24,6 +27,7 @@ class Settings:
       count: examples per task to follow through the stages; 0 for none.
       sample: raw examples per task to measure; None for no measuring.
       seed: of the choice, and of every example's randomness.
+      head: "classes", "tags" or "spans", to see the rows that such a head reads, and their labels.
     """
 
     split: str
@@ -31,6 +35,7 @@ class Settings:
     count: int = 2
     sample: int | None = None
     seed: int = 0
+    head: str | None = None
 
     def __post_init__(self):
         for name, least in (("count", 0), ("sample", 1), ("seed", 0)):
@@ -40,6 +45,10 @@ class Settings:
         for name, size in self.sequence_length.items():
             if size < 1:
                 raise UserError(f"--{name}_length must be 1 or more, got {size}.")
+        if self.head is not None:
+            check_head(self.head)
+            if self.sample is not None:
+                raise UserError("--head shows single rows; leave out --lengths and --html.")
 
     def lengths(self, task: Task) -> SequenceLength:
         """Tokens per feature of the task."""
@@ -127,7 +136,8 @@ def collect(task_or_mixture: Task | Mixture, settings: Settings) -> Report:
 
 def _task_report(task: Task, share: float, settings: Settings) -> TaskReport:
     lengths, split = settings.lengths(task), settings.split
-    tracer = Tracer(task, split, lengths, converter_for(task, pack=False), settings.seed)
+    traced, converter = _as_read(task, settings.head)
+    tracer = Tracer(traced, split, lengths, converter, settings.seed)
     traces = list(tracer.examples(settings.count))
     documents: list[Trace] = []
     measured = packing = None
@@ -161,6 +171,15 @@ def _task_report(task: Task, share: float, settings: Settings) -> TaskReport:
         skipped=str(skipped) if len(skipped) else "",
         error=error,
     )
+
+
+def _as_read(task: Task, head: str | None) -> tuple[Task, FeatureConverter]:
+    """The task as training on it reads it, and what makes rows of its examples."""
+    if head is None:
+        return task, converter_for(task, pack=False)
+    traced = with_rows(task, rows_of(head, task))
+    assert isinstance(traced, Task)
+    return traced, converter_of(head)
 
 
 def _packed(item: Task | Mixture, task: Task, settings: Settings) -> PackedRows:

@@ -54,7 +54,9 @@ def arrays_of(made: ModelExample, vocabularies: Mapping[str, Vocabulary]) -> Ite
         side = name.split("_")[0]
         vocabulary = vocabularies.get(_TOKENS_OF.get(name, name))
         weights = made.row.get(f"{side}_loss_weights") if name.endswith("target_tokens") else None
-        tokens = values if vocabulary else made.row.get(f"{side}_target_tokens", values)
+        kinds = ("target_tokens", "input_tokens")
+        beside = (made.row[f"{side}_{kind}"] for kind in kinds if f"{side}_{kind}" in made.row)
+        tokens = values if vocabulary else next(beside, values)
         filled = np.flatnonzero(tokens[: len(values)])
         used = int(filled[-1]) + 1 if len(filled) else 0
         yield TokenArray("row", name, values, used, vocabulary, None, weights)

@@ -1,0 +1,71 @@
+"""`t2t inspect --head`: rows as heads read them."""
+
+import pytest
+
+from t2t.errors import UserError
+from t2t.reporting.inspection import Settings, collect
+from t2t.reporting.inspection.terminal import report_lines
+from tests.training.labelled import LENGTHS, TASKS
+
+
+def shown(task, head):
+    report = collect(task, Settings("train", LENGTHS, count=1, head=head))
+    return [line.plain for line in report_lines(report)], report
+
+
+def row_of(report):
+    [made] = report.tasks[0].traces[0].made
+    return made.row
+
+
+def starting(lines, start):
+    return [line for line in lines if line.startswith(start)]
+
+
+def test_a_text_and_its_class():
+    lines, report = shown(TASKS["sentences"], "classes")
+    [tokens] = starting(lines, "row     encoder_input_tokens")
+    assert tokens.split(": ")[1].startswith("[CLS]/")
+    assert tokens.rstrip().split(" ")[-1].startswith("[SEP]/")
+    number = ("good", "bad").index(report.tasks[0].traces[0].stages[0].examples[0]["targets"])
+    assert f"row     encoder_labels [1]: [{number}]" in lines
+    assert starting(lines, "row     encoder_loss_weights") == [
+        "row     encoder_loss_weights [1]: [1]"
+    ]
+    assert starting(lines, "defined at: not registered")
+
+
+def test_pairs_have_two_types():
+    row = row_of(shown(TASKS["pairs"], "classes")[1])
+    assert row["encoder_token_types"][:6].tolist() == [0, 0, 0, 1, 1, 0]
+
+
+def test_tags_stand_at_first_tokens():
+    row = row_of(shown(TASKS["tags"], "tags")[1])
+    assert row["encoder_labels"].shape == row["encoder_loss_weights"].shape == (32,)
+    assert row["encoder_loss_weights"][:2].tolist() == [0, 1]
+
+
+def test_spans_are_two_columns():
+    lines, report = shown(TASKS["spans"], "spans")
+    first, last = row_of(report)["encoder_labels"]
+    assert 0 <= first <= last < 32
+    assert starting(lines, f"row     encoder_labels [2]: [{first}, {last}]")
+
+
+def refused(name, head, match):
+    with pytest.raises(UserError, match=match):
+        collect(TASKS[name], Settings("train", LENGTHS, head=head))
+
+
+def test_what_a_task_lacks_is_named():
+    refused("spans", "classes", "'toy_spans': --head=classes reads labels, but the vocabulary of")
+    refused("sentences", "spans", "'toy_sentences': --head=spans reads the feature 'pair'")
+    refused(
+        "sentences", "tag", "--head: 'tag' is none of classes, tags, spans. Did you mean 'tags'"
+    )
+
+
+def test_rows_are_not_measured():
+    with pytest.raises(UserError, match="leave out --lengths and --html"):
+        Settings("train", LENGTHS, sample=3, head="tags")
