@@ -2,8 +2,7 @@
 
 About 6,900 messages of the genealogy program Gramps 6.0.8 (GPL 2 or later), from its wheel. The
 source has a vocabulary of its own, bytes, as in BART's translation with a new encoder
-(1910.13461, section 3.4); `gramps_de_en_pieces` has one for both. One English message in twenty is
-held out.
+(1910.13461, section 3.4). One English message in twenty is held out.
 """
 
 import re
@@ -54,14 +53,10 @@ def read_catalogue(content: bytes) -> list[tuple[str, str]]:
     return list(zip(*map(strings, tables), strict=True))
 
 
-for _name, _inputs in (
-    ("gramps_de_en", Feature(ByteVocabulary(extra_ids=0))),
-    ("gramps_de_en_pieces", ENDED),
-):
-    TaskRegistry.add(
-        _name,
-        source=FunctionDataSource(messages, splits=["train", "validation"]),
-        preprocessors=[rekey({"inputs": "de", "targets": "en"})],
-        output_features={"inputs": _inputs, "targets": ENDED},
-        metric_fns=[bleu],
-    )
+TaskRegistry.add(
+    "gramps_de_en",
+    source=FunctionDataSource(messages, splits=["train", "validation"]),
+    preprocessors=[rekey({"inputs": "de", "targets": "en"})],
+    output_features={"inputs": Feature(ByteVocabulary(extra_ids=0)), "targets": ENDED},
+    metric_fns=[bleu],
+)

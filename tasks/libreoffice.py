@@ -78,14 +78,10 @@ def _pairs(folder: Path) -> list[dict[str, str]]:
     return [{"de": de, "en": en} for en, de in sorted(pairs.items())]
 
 
-for _name, _inputs in (
-    ("libreoffice_de_en", Feature(ByteVocabulary(extra_ids=0))),
-    ("libreoffice_de_en_pieces", ENDED),
-):
-    TaskRegistry.add(
-        _name,
-        source=FunctionDataSource(help_pairs, splits=["train", "validation"]),
-        preprocessors=[rekey({"inputs": "de", "targets": "en"})],
-        output_features={"inputs": _inputs, "targets": ENDED},
-        metric_fns=[bleu],
-    )
+TaskRegistry.add(
+    "libreoffice_de_en",
+    source=FunctionDataSource(help_pairs, splits=["train", "validation"]),
+    preprocessors=[rekey({"inputs": "de", "targets": "en"})],
+    output_features={"inputs": Feature(ByteVocabulary(extra_ids=0)), "targets": ENDED},
+    metric_fns=[bleu],
+)
