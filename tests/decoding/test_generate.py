@@ -44,6 +44,20 @@ def test_shapes_and_types(strategy):
     assert (tokens[:, :, :-1] == EOS).any()
 
 
+def test_other_tokens_end_a_sequence_too():
+    expected = default(Greedy()).tokens[:, 0].copy()
+    others = expected[(expected != EOS) & (expected != 0)]
+    stop = int(np.bincount(others).argmax())
+    for row in expected:
+        ends = np.flatnonzero(row == stop)
+        row[ends[0] + 1 if len(ends) else 5 :] = 0
+    found = run(Decoding(Greedy(), 5, stop_tokens=(stop,))).tokens[:, 0]
+    np.testing.assert_array_equal(found, expected)
+    assert (found != default(Greedy()).tokens[:, 0]).any()
+    longer = run(Decoding(Greedy(), 5, min_length=2, stop_tokens=(stop,))).tokens[:, 0, :2]
+    assert not np.isin(longer, [stop, EOS]).any()
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=NAMES)
 def test_padding_in_front_of_prompts_does_not_matter(strategy):
     batch = {
