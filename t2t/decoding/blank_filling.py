@@ -12,7 +12,7 @@ import numpy as np
 
 from t2t.data.features import Feature
 from t2t.data.objectives.glm import GlmDocumentInfilling, GlmObjective, GlmSentenceInfilling
-from t2t.decoding.length_buckets import position_limit
+from t2t.decoding.position_limits import position_limit
 from t2t.decoding.prediction import Record
 from t2t.decoding.prompts import NOTHING, Prompt, check_generates
 from t2t.decoding.reading import Draft, InputLimit, Output, Reader, text_of

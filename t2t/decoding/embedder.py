@@ -11,9 +11,10 @@ from t2t.data.features import Feature, FramedFeature
 from t2t.decoding.around_texts import Frame, around_text
 from t2t.decoding.batcher import Batcher, Numbered, numbered
 from t2t.decoding.blank_filling import fills_blanks
-from t2t.decoding.length_buckets import Bucket, padded, position_limit, sizes_of
+from t2t.decoding.length_buckets import Bucket, padded, sizes_of
 from t2t.decoding.pooling import POOLINGS, embedded
-from t2t.decoding.reading import InputLimit, encoder_limit
+from t2t.decoding.position_limits import encoder_limit, position_limit
+from t2t.decoding.reading import InputLimit
 from t2t.models.config import one_of
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, Params

@@ -6,9 +6,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from t2t.models.positions import LearnedPositions, TwoDimensionalPositions
-from t2t.models.stack import Stack
-
 Item = TypeVar("Item")
 
 
@@ -75,11 +72,3 @@ def windows(items: Iterable[Item], batch_size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while window := list(itertools.islice(iterator, 8 * batch_size)):
         yield window
-
-
-def position_limit(stack: Stack) -> int | None:
-    """How many positions a stack has vectors for; None for any number."""
-    positions = stack.positions
-    if isinstance(positions, LearnedPositions | TwoDimensionalPositions):
-        return positions.max_length
-    return None

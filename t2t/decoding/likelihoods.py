@@ -14,12 +14,11 @@ from t2t.decoding.length_buckets import (
     buckets,
     length_class,
     padded,
-    position_limit,
     sizes_of,
 )
 from t2t.decoding.log_probs import encode, score_continued, score_encoded, score_filled
+from t2t.decoding.position_limits import encoder_limit, position_limit
 from t2t.decoding.prompts import check_generates
-from t2t.decoding.reading import encoder_limit
 from t2t.decoding.scored_texts import Alternatives
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly

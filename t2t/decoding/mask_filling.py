@@ -12,7 +12,8 @@ from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.around_texts import Frame, around_text
 from t2t.decoding.batcher import Batcher, Numbered, numbered
 from t2t.decoding.encoder_batches import encoder_batch
-from t2t.decoding.length_buckets import Bucket, padded, position_limit, sizes_of
+from t2t.decoding.length_buckets import Bucket, padded, sizes_of
+from t2t.decoding.position_limits import position_limit
 from t2t.decoding.prediction import Prediction, Record
 from t2t.decoding.reading import InputLimit, text_of
 from t2t.decoding.written_tokens import encode_written

@@ -11,7 +11,8 @@ from t2t.decoding.beam import Beam
 from t2t.decoding.compiled import Compiled
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
-from t2t.decoding.length_buckets import Bucket, position_limit
+from t2t.decoding.length_buckets import Bucket
+from t2t.decoding.position_limits import position_limit
 from t2t.decoding.prediction import Prediction, Record
 from t2t.decoding.processors.allowed import check_some_allowed
 from t2t.decoding.prompts import check_generates, collate

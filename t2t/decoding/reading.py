@@ -15,11 +15,10 @@ from t2t.data.features import (
     inputs_feature,
 )
 from t2t.data.vocabularies import Vocabulary
-from t2t.decoding.length_buckets import position_limit
+from t2t.decoding.position_limits import encoder_limit, prompt_limit
 from t2t.decoding.prediction import Record
 from t2t.decoding.prompts import (
     NOTHING,
-    GeneratorConfig,
     Prompt,
     check_generates,
     make_prompt,
@@ -225,30 +224,3 @@ def text_of(record: Record, field: str, name: str) -> str:
     if not isinstance(text, str):
         raise UserError(f"{name} has no string '{field}': it is {text!r}.")
     return text
-
-
-def encoder_limit(model: ModelConfig) -> int | None:
-    """How many tokens the encoder of an encoder-decoder reads; None for any number."""
-    assert isinstance(model, EncoderDecoder)
-    source = model.source_encoder
-    stacks = [model.encoder, *([source.stack] if source else [])]
-    limits = [limit for stack in stacks if (limit := position_limit(stack)) is not None]
-    return min(limits, default=None)
-
-
-def prompt_limit(model: GeneratorConfig, max_length: int) -> int | None:
-    """How long a decoder's prompt may be before `max_length` new tokens; None for any length.
-
-    Raises:
-      UserError: if there is no room for a start token.
-    """
-    positions = position_limit(model.decoder)
-    if positions is None:
-        return None
-    if max_length > positions:
-        raise UserError(
-            f"max_length ({max_length} new tokens) is more than the decoder has positions: "
-            f"{positions} (max_length of its {type(model.decoder.positions).__name__}). "
-            f"Generate less: --max_decode_length={positions} or below."
-        )
-    return positions - max_length + 1  # the last token is not read again

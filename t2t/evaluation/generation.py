@@ -11,9 +11,10 @@ from t2t.data.tasks import Task
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
 from t2t.decoding.length_buckets import Bucket
+from t2t.decoding.position_limits import prompt_limit
 from t2t.decoding.processors.allowed import check_some_allowed
 from t2t.decoding.prompts import check_generates, collate, make_prompt
-from t2t.decoding.reading import prompt_limit, until_end
+from t2t.decoding.reading import until_end
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, ModelConfig, Params

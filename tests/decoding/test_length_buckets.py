@@ -6,14 +6,9 @@ from t2t.decoding.length_buckets import (
     buckets,
     length_class,
     padded,
-    position_limit,
     sizes_of,
     windows,
 )
-from t2t.models.attention import Attention
-from t2t.models.feed_forward import FeedForward
-from t2t.models.positions import LearnedPositions, NoPositions, TwoDimensionalPositions
-from t2t.models.stack import Stack
 
 
 @pytest.mark.parametrize(
@@ -77,12 +72,3 @@ def test_windows_are_read_as_they_are_needed():
     assert next(stream) == list(range(16))
     assert len(read) == 16
     assert [len(window) for window in stream] == [16, 8]
-
-
-@pytest.mark.parametrize(
-    ("positions", "limit"),
-    [(LearnedPositions(7), 7), (TwoDimensionalPositions(9, 3), 9), (NoPositions(), None)],
-)
-def test_only_tables_of_positions_have_a_limit(positions, limit):
-    stack = Stack(1, 8, Attention(2, 4), FeedForward(8, ("relu",)), positions=positions)
-    assert position_limit(stack) == limit

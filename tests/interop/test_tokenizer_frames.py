@@ -27,11 +27,10 @@ PROCESSORS = {
             [
                 processors.ByteLevel(),
                 processors.TemplateProcessing("<s> $A </s>", PAIR, SPECIAL),
-                processors.TemplateProcessing("</s> $A <s>", PAIR, SPECIAL),
             ]
         ),
-        (1, 2),
-        (1, 2),
+        (2,),
+        (1,),
     ),
 }
 

@@ -1,0 +1,28 @@
+import dataclasses
+
+import pytest
+
+from t2t.decoding.position_limits import encoder_limit, position_limit, prompt_limit
+from t2t.models.decoder_only import DecoderOnly
+from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.positions import LearnedPositions, NoPositions, TwoDimensionalPositions
+from tests.decoding.numbers import VOCAB, stack
+
+
+@pytest.mark.parametrize(
+    ("positions", "limit"),
+    [(LearnedPositions(7), 7), (TwoDimensionalPositions(9, 3), 9), (NoPositions(), None)],
+)
+def test_only_tables_of_positions_have_a_limit(positions, limit):
+    assert position_limit(stack(positions=positions)) == limit
+    decoder = stack(positions=NoPositions(), cross_attention=stack().attention)
+    model = EncoderDecoder(VOCAB, stack(positions=positions), decoder)
+    assert encoder_limit(model) == limit
+
+
+def test_the_last_new_token_needs_no_position():
+    small = DecoderOnly(VOCAB, stack(positions=LearnedPositions(12)))
+    assert prompt_limit(small, 12) == 1
+    assert prompt_limit(small, 4) == 9
+    free = dataclasses.replace(small, decoder=stack(positions=NoPositions()))
+    assert prompt_limit(free, 10**6) is None
