@@ -41,8 +41,7 @@ class Embedder:
     Encoders alone read [CLS] text [SEP], if their vocabulary has such tokens; the encoder of an
     encoder-decoder reads its inputs as in training. A decoder alone reads its start token first,
     which is not pooled. Imported models read what their tokenizers make of a text, all of which is
-    pooled. Results depend on neither the batch size nor the other texts, up to
-    rounding.
+    pooled. Results depend on neither the batch size nor the other texts, up to rounding.
 
     Attributes:
       vocabulary: of the tokens.

@@ -145,7 +145,7 @@ class Predictor:
 
     def _continued(self, line: _Line, draft: Draft, generated: Generated) -> list[_Line]:
         """Of int `[n, max_length]` tokens and float `[n]` scores."""
-        tokens, scores = generated
+        tokens, scores = map(np.asarray, generated)
         possible = [n for n, score in enumerate(scores.tolist()) if score > -np.inf]
         if not possible:
             raise UserError(

@@ -38,11 +38,12 @@ class TextPairs:
     """
 
     def __init__(self, features: Mapping[str, Feature], *, needs_inputs: bool):
-        self._inputs, self._targets = inputs_feature(features), features["targets"]
-        self._is_framed = isinstance(self._targets, FramedFeature) and "inputs" not in features
-        if self._is_framed:
-            self._inputs = dataclasses.replace(self._inputs, after=())
-            self._targets = dataclasses.replace(self._targets, before=())
+        targets, self._is_framed = features["targets"], False
+        self._inputs, self._targets = inputs_feature(features), targets
+        if isinstance(targets, FramedFeature) and "inputs" not in features:
+            self._is_framed = True
+            self._inputs = dataclasses.replace(targets, after=())
+            self._targets = dataclasses.replace(targets, before=())
         self._needs_inputs = needs_inputs
         self.vocabulary = self._targets.vocabulary
 

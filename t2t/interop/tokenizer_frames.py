@@ -73,7 +73,8 @@ def _frame(processor: dict[str, Any], where: str) -> tuple[Ids, Ids]:
     if kind in ("RobertaProcessing", "BertProcessing"):
         return (processor["cls"][1],), (processor["sep"][1],)
     if kind == "Sequence":
-        before, after = (), ()
+        before: Ids = ()
+        after: Ids = ()
         for part in processor["processors"]:
             outer = _frame(part, where)
             before, after = outer[0] + before, after + outer[1]
@@ -101,8 +102,7 @@ def _template(processor: dict[str, Any], where: str) -> tuple[Ids, Ids]:
             f"'{where}' has a post_processor whose template has the text {len(sides) - 1} times; "
             f"only once is supported."
         )
-    before, after = sides
-    return tuple(before), tuple(after)
+    return tuple(sides[0]), tuple(sides[1])
 
 
 def _ids(token: int | None) -> Ids:
