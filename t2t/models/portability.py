@@ -13,7 +13,7 @@ from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.encoder_only import EncoderOnly
 
 log = logging.getLogger(__name__)
-C = TypeVar("C", EncoderDecoder, DecoderOnly, EncoderOnly)
+C = TypeVar("C", bound=EncoderDecoder | DecoderOnly | EncoderOnly)
 
 
 def runnable_here(config: ModelConfig) -> ModelConfig:
