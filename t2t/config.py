@@ -52,11 +52,11 @@ OPTIMISATION = (
         f"t2t.training.schedules:{name}_schedule"
         for name in ("constant", "linear", "cosine", "rsqrt")
     ),
-    "t2t.training.losses:Loss",
-    "t2t.training.sentence_pair_loss:SentencePairLoss",
-    "t2t.training.electra_loss:ElectraLoss",
+    "t2t.training.losses.language_modeling:Loss",
+    "t2t.training.losses.sentence_pairs:SentencePairLoss",
+    "t2t.training.losses.electra:ElectraLoss",
     *(
-        f"t2t.training.head_losses:{name}"
+        f"t2t.training.losses.heads:{name}"
         for name in ("SequenceClassification", "TokenClassification", "SpanExtraction")
     ),
     "t2t.training.trainable:Trainable",

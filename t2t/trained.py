@@ -37,12 +37,12 @@ from t2t.models.lora import LoRAModel, make_model
 from t2t.models.portability import runnable_here
 from t2t.models.serialization import from_dict
 from t2t.training.checkpoints import Checkpoints
-from t2t.training.head_loss import HeadLoss
 from t2t.training.loop import check_vocabularies, train
-from t2t.training.losses import Loss
+from t2t.training.losses.head_loss import HeadLoss
+from t2t.training.losses.language_modeling import Loss
+from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.partitioning import MeshShape, param_shardings
 from t2t.training.run_directory import RunDirectory
-from t2t.training.training_loss import TrainingLoss
 from t2t.user_modules import import_user_module
 
 

@@ -100,7 +100,7 @@ def _without_generating(trained: "TrainedModel") -> tuple[Callable[..., "Predict
     """What predicts for a model that generates nothing, and what it does; None if it generates."""
     from t2t.decoding.replaced_tokens import detects_replaced
     from t2t.models.encoder_only import EncoderOnly
-    from t2t.training.head_loss import HeadLoss
+    from t2t.training.losses.head_loss import HeadLoss
 
     config = trained.model.config
     if isinstance(trained.loss, HeadLoss):

@@ -27,10 +27,10 @@ from t2t.evaluation.predictions import make_predictions, predicts
 from t2t.evaluation.task_metrics import Outputs, task_metrics
 from t2t.evaluation.term_metrics import term_metrics
 from t2t.models.definition import Model, Params
-from t2t.training.losses import Loss
+from t2t.training.losses.language_modeling import Loss
+from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.partitioning import batch_sharding, check_batch_size
 from t2t.training.step import make_eval_step
-from t2t.training.training_loss import TrainingLoss
 
 _SHOWN = ("inputs", "pair", "targets")
 

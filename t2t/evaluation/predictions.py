@@ -12,8 +12,8 @@ from t2t.decoding.decoding import Decoding
 from t2t.evaluation.generation import Generation, generates
 from t2t.evaluation.head_predictions import HeadPredictions
 from t2t.models.definition import Model, ModelConfig, Params
-from t2t.training.head_loss import HeadLoss
-from t2t.training.training_loss import TrainingLoss
+from t2t.training.losses.head_loss import HeadLoss
+from t2t.training.losses.training_loss import TrainingLoss
 
 
 class Predictions(Protocol):

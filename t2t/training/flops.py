@@ -3,9 +3,9 @@
 Convention, that of the published figures in docs/performance.md: matrix products only, two
 operations per multiply-add; attention over the full square of positions, also in causal decoders
 and local layers; the embedding look-up is free, the projection to logits is not: all positions of
-a decoder, a fifth of an encoder's (t2t/training/predicted_positions.py); classifiers are left out;
-a training step is three forward passes, one forward and two backward. What rematerialisation
-computes again is not counted, so a rate over these is MFU, not HFU.
+a decoder, a fifth of an encoder's (losses/predicted_positions.py); classifiers are left out; a
+training step is three forward passes, one forward and two backward. What rematerialisation computes
+again is not counted, so a rate over these is MFU, not HFU.
 """
 
 from t2t.models.attention import Attention
@@ -15,43 +15,52 @@ from t2t.models.electra import Electra
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.heads import LMHead
 from t2t.models.stack import Stack
-from t2t.training.predicted_positions import room
+from t2t.training.losses.predicted_positions import room
 
 
-def forward_flops(config: ModelConfig, inputs_length: int, targets_length: int) -> int:
+def forward_flops(
+    config: ModelConfig, inputs_length: int, targets_length: int, predicts_tokens: bool = True
+) -> int:
     """Operations of one forward pass over one example, all positions counted.
 
     Args:
       config: the architecture.
       inputs_length: tokens that the encoder reads; of a decoder alone, tokens before the targets.
       targets_length: tokens that the decoder predicts; an encoder alone has none.
+      predicts_tokens: whether there are logits over the vocabulary. Without, it is a classifier,
+        whose decoder, if there is one, reads what the encoder does.
     """
     if isinstance(config, Electra):
         parts = (config.generator, config.discriminator)
         return sum(forward_flops(part, inputs_length, targets_length) for part in parts)
-    vocab = config.vocab_size
+    vocab, head = config.vocab_size, config.head if predicts_tokens else None
     if isinstance(config, EncoderDecoder):
+        targets_length = targets_length if predicts_tokens else inputs_length
         memory = (inputs_length, config.encoder.d_model)
         source = config.source_encoder
         return (
             (stack_flops(source.stack, inputs_length) if source else 0)
             + stack_flops(config.encoder, inputs_length)
             + stack_flops(config.decoder, targets_length, memory)
-            + head_flops(config.head, config.decoder.d_model, vocab, targets_length)
+            + head_flops(head, config.decoder.d_model, vocab, targets_length)
         )
     if isinstance(config, DecoderOnly):
         length, stack = inputs_length + targets_length, config.decoder
-        return stack_flops(stack, length) + head_flops(config.head, stack.d_model, vocab, length)
+        return stack_flops(stack, length) + head_flops(head, stack.d_model, vocab, length)
     stack, projected = config.encoder, room(inputs_length)
-    head = head_flops(config.head, stack.d_model, vocab, projected) if config.head else 0
-    return stack_flops(stack, inputs_length) + head
+    return stack_flops(stack, inputs_length) + head_flops(head, stack.d_model, vocab, projected)
 
 
 def train_flops(
-    config: ModelConfig, inputs_length: int, targets_length: int, batch_size: int = 1
+    config: ModelConfig,
+    inputs_length: int,
+    targets_length: int,
+    batch_size: int = 1,
+    predicts_tokens: bool = True,
 ) -> int:
     """Operations of one training step over `batch_size` examples: three forward passes."""
-    return 3 * batch_size * forward_flops(config, inputs_length, targets_length)
+    forward = forward_flops(config, inputs_length, targets_length, predicts_tokens)
+    return 3 * batch_size * forward
 
 
 def stack_flops(stack: Stack, length: int, memory: tuple[int, int] | None = None) -> int:
@@ -71,8 +80,10 @@ def stack_flops(stack: Stack, length: int, memory: tuple[int, int] | None = None
     return stack.num_layers * layer + projected
 
 
-def head_flops(head: LMHead, d_model: int, vocab_size: int, length: int) -> int:
+def head_flops(head: LMHead | None, d_model: int, vocab_size: int, length: int) -> int:
     """Logits of `length` positions."""
+    if head is None:
+        return 0
     size, transform = d_model, 0
     if head.transform:
         size = head.transform.size or d_model

@@ -34,7 +34,8 @@ from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.initialization import Initialization
 from t2t.training.interruption import Interruption, Stopped
 from t2t.training.logging import MetricsLog, NoLog
-from t2t.training.losses import Loss
+from t2t.training.losses.language_modeling import Loss
+from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import MeshShape, batch_sharding, check_batch_size
 from t2t.training.run_directory import RunDirectory
@@ -42,7 +43,6 @@ from t2t.training.start import Origin, abstract_sharded_state, initialization_fr
 from t2t.training.step import make_train_step
 from t2t.training.throughput import StepLog
 from t2t.training.trainable import Trainable
-from t2t.training.training_loss import TrainingLoss
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,10 @@ def train(
         beginning = initialization.open(target, fall_back=fall_back)
     is_main = jax.process_index() == 0
     if dry_run:
-        print(dry_run_report(definition, optimizer, device_mesh, row_lengths, batch_size))
+        report = dry_run_report(
+            definition, optimizer, device_mesh, row_lengths, batch_size, loss.predicts_tokens
+        )
+        print(report)
         return {}
 
     run.create()

@@ -10,11 +10,11 @@ import optax
 from jax.sharding import Mesh
 
 from t2t.models.definition import Model, Params
-from t2t.training.losses import Loss
+from t2t.training.losses.language_modeling import Loss
+from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import batch_sharding, replicated
 from t2t.training.state import TrainState, state_shardings
-from t2t.training.training_loss import TrainingLoss
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]

@@ -121,7 +121,7 @@ def test_bad_input(run, lines, flags, message, capsys):
 
 def test_a_model_without_labels_has_no_head_predictor(run):
     from t2t.errors import UserError
-    from t2t.training.losses import Loss
+    from t2t.training.losses.language_modeling import Loss
 
     trained = load_trained(str(run))
     trained.arguments["loss"] = Loss()

@@ -11,8 +11,8 @@ from transformers import AlbertConfig, BertConfig, ElectraConfig
 
 from t2t.models.definition import Model
 from t2t.models.electra import Electra
-from t2t.training.electra_loss import ElectraLoss
-from t2t.training.sentence_pair_loss import SentencePairLoss
+from t2t.training.losses.electra import ElectraLoss
+from t2t.training.losses.sentence_pairs import SentencePairLoss
 from tests.parity.encoder_comparisons import encoder_case
 from tests.parity.harness import imported, random_batch, saved
 

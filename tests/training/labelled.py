@@ -17,7 +17,7 @@ from t2t.models.heads import SequenceClasses, Spans, TokenClasses
 from t2t.models.norms import LayerNorm
 from t2t.models.positions import LearnedPositions
 from t2t.models.stack import Stack
-from t2t.training.head_losses import SequenceClassification, SpanExtraction, TokenClassification
+from t2t.training.losses.heads import SequenceClassification, SpanExtraction, TokenClassification
 
 BYTES = ByteVocabulary(2, cls_token="<extra_id_0>", sep_token="<extra_id_1>")
 TEXT = Feature(BYTES, add_eos=False)

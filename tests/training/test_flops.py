@@ -19,7 +19,7 @@ from t2t.models.norms import RMSNorm
 from t2t.models.presets import t5
 from t2t.models.stack import Stack
 from t2t.training.flops import forward_flops, stack_flops, train_flops
-from t2t.training.predicted_positions import room
+from t2t.training.losses.predicted_positions import room
 
 
 def _config(**changes) -> EncoderDecoder:

@@ -13,7 +13,7 @@ from t2t.data.converters import EncDecFeatureConverter
 from t2t.models.config import Dropout
 from t2t.models.definition import Model
 from t2t.models.presets import t5
-from t2t.training.losses import Loss
+from t2t.training.losses.language_modeling import Loss
 from t2t.training.optimizers import adafactor, sgd
 from t2t.training.partitioning import MeshShape
 from t2t.training.schedules import constant_schedule

@@ -31,7 +31,7 @@ from t2t.reporting.parameters import parameter_count
 from t2t.training.flops import train_flops
 from t2t.training.interruption import Stopped
 from t2t.training.loop import train
-from t2t.training.losses import Loss
+from t2t.training.losses.language_modeling import Loss
 
 FINE_TUNING = {
     **dict.fromkeys(("bert", "roberta", "albert", "electra"), "sentence"),
@@ -120,7 +120,8 @@ def flops_per_step(given: dict[str, Any]) -> float:
     task = get_mixture_or_task(given["mixture"])
     converter = loss.converter(model, task, given.get("pack", True))
     rows = converter.row_lengths(given["sequence_length"])  # aligned features are one sequence
-    return train_flops(model, rows.get("inputs", 0), rows.get("targets", 0), given["batch_size"])
+    lengths = rows.get("inputs", 0), rows.get("targets", 0)
+    return train_flops(model, *lengths, given["batch_size"], loss.predicts_tokens)
 
 
 def compare(output: Path, systems: Sequence[str], seeds: Sequence[int], budget: Budget) -> None:

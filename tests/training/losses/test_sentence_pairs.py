@@ -19,7 +19,7 @@ from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model
 from t2t.models.encoder_only import EncoderOnly
 from t2t.models.heads import LMHead, SequenceClasses
-from t2t.training.sentence_pair_loss import SentencePairLoss
+from t2t.training.losses.sentence_pairs import SentencePairLoss
 from tests.training.stepping import (
     STACK,
     VOCAB,

@@ -13,7 +13,7 @@ from t2t.data.heads import HeadRows
 from t2t.data.mixtures import Mixture
 from t2t.data.tasks import Task
 from t2t.models.definition import Model, ModelConfig, Params
-from t2t.training.cross_entropy import TokenScores
+from t2t.training.losses.cross_entropy import TokenScores
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 

@@ -15,8 +15,8 @@ from t2t.models.electra import Electra
 from t2t.models.encoder_only import EncoderOnly
 from t2t.models.heads import HeadTransform, LMHead, TokenClasses
 from t2t.models.norms import LayerNorm
-from t2t.training.electra_loss import ElectraLoss
-from t2t.training.losses import Loss
+from t2t.training.losses.electra import ElectraLoss
+from t2t.training.losses.language_modeling import Loss
 from tests.training.stepping import (
     STACK,
     VOCAB,

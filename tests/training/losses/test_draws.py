@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t2t.training.sampling import sample
+from t2t.training.losses.draws import sample
 
 
 def logits_of(probabilities):

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from t2t.training.cross_entropy import TokenScores
-from t2t.training.token_loss import TokenLoss
-from t2t.training.training_loss import Term
+from t2t.training.losses.cross_entropy import TokenScores
+from t2t.training.losses.token_loss import TokenLoss
+from t2t.training.losses.training_loss import Term
 
 
 def classification_term(logits: jax.Array, labels: jax.Array, weights: jax.Array) -> Term:

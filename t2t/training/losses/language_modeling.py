@@ -13,12 +13,12 @@ from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.electra import Electra
-from t2t.training.cross_entropy import summed_cross_entropy
 from t2t.training.feature_converter import default_converter
-from t2t.training.predicted_positions import summed_where_predicted
-from t2t.training.sampling import Sampling
-from t2t.training.token_loss import TokenLoss
-from t2t.training.training_loss import Term, TrainingLoss
+from t2t.training.losses.cross_entropy import summed_cross_entropy
+from t2t.training.losses.draws import Draws
+from t2t.training.losses.predicted_positions import summed_where_predicted
+from t2t.training.losses.token_loss import TokenLoss
+from t2t.training.losses.training_loss import Term, TrainingLoss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Loss(TokenLoss, TrainingLoss):
         hidden: jax.Array,
         batch: Mapping[str, jax.Array],
         mesh: Mesh | None,
-        sampling: Sampling | None = None,
+        draws: Draws | None = None,
     ) -> Term:
         """The term of target tokens, from what the layers gave: `[rows, length, d_model]`."""
         targets = batch[f"{model.config.loss_side}_target_tokens"]
@@ -73,5 +73,5 @@ class Loss(TokenLoss, TrainingLoss):
         head = {name: params[name] for name in model.head_names}
         masked = model.config.loss_side == "encoder"
         summed = summed_where_predicted if masked else summed_cross_entropy
-        total, scores = summed(model.project, self, head, hidden, targets, weights, mesh, sampling)
+        total, scores = summed(model.project, self, head, hidden, targets, weights, mesh, draws)
         return Term(total, scores, weights)

@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from t2t.training.losses.draws import Draws, sample
+from t2t.training.losses.token_loss import TokenLoss
 from t2t.training.partitioning import BATCH_AXES
-from t2t.training.sampling import Sampling, sample
-from t2t.training.token_loss import TokenLoss
 
 Head = Any
 """Pytree of floating-point arrays: the parameters that turn hidden states into logits."""
@@ -48,7 +48,7 @@ def summed_cross_entropy(
     targets: jax.Array,
     weights: jax.Array,
     mesh: Mesh | None = None,
-    sampling: Sampling | None = None,
+    draws: Draws | None = None,
 ) -> tuple[jax.Array, TokenScores]:
     """`sum(loss(project(head, hidden), targets) * weights)`, and scores to report.
 
@@ -63,9 +63,9 @@ def summed_cross_entropy(
       targets: int `[batch, length]`.
       weights: float32 `[batch, length]`.
       mesh: the one that the batch is split over, if it is.
-      sampling: draws a token at every position, the same one whatever the chunks.
+      draws: draws a token at every position, the same one whatever the chunks.
     """
-    uniforms, temperature = sampling or (None, 1.0)
+    uniforms, temperature = draws or (None, 1.0)
     vocab = jax.eval_shape(project, head, hidden[:, :1]).shape[-1]
     chunk = _chunk_length(loss, targets.shape, vocab, mesh)
     if chunk == targets.shape[1]:

@@ -18,11 +18,11 @@ from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.electra import Electra
 from t2t.models.heads import TokenClasses
 from t2t.models.layers import split_key
-from t2t.training.cross_entropy import TokenScores
 from t2t.training.feature_converter import default_converter
-from t2t.training.losses import Loss
-from t2t.training.sampling import Sampling
-from t2t.training.training_loss import Term, TrainingLoss
+from t2t.training.losses.cross_entropy import TokenScores
+from t2t.training.losses.draws import Draws
+from t2t.training.losses.language_modeling import Loss
+from t2t.training.losses.training_loss import Term, TrainingLoss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,7 @@ class ElectraLoss(TrainingLoss):
             hidden,
             batch,
             mesh,
-            Sampling(uniforms, self.temperature),
+            Draws(uniforms, self.temperature),
         )
         inputs, labels = replaced_tokens(
             targets, batch["encoder_loss_weights"], filled_in.scores.sampled

@@ -20,7 +20,7 @@ from t2t.models.definition import Model
 from t2t.models.encoder_decoder import SourceEncoder
 from t2t.models.heads import LMHead, SequenceClasses, TokenClasses
 from t2t.training import optimizers, schedules
-from t2t.training.head_losses import SequenceClassification, SpanExtraction, TokenClassification
+from t2t.training.losses.heads import SequenceClassification, SpanExtraction, TokenClassification
 from t2t.training.partitioning import MeshShape
 from t2t.training.state import TrainState
 from t2t.training.step import make_train_step

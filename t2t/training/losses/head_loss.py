@@ -24,8 +24,8 @@ from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.encoder_only import EncoderOnly
 from t2t.models.heads import ClassifierHead, Spans
-from t2t.training.classification_term import classification_term
-from t2t.training.training_loss import Term, TrainingLoss
+from t2t.training.losses.classification_term import classification_term
+from t2t.training.losses.training_loss import Term, TrainingLoss
 
 
 class HeadLoss(TrainingLoss):

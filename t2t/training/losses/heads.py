@@ -16,7 +16,7 @@ from t2t.models.architecture import segments_of
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import ModelConfig
 from t2t.models.heads import ClassifierHead, SequenceClasses, Spans, TokenClasses
-from t2t.training.head_loss import HeadLoss
+from t2t.training.losses.head_loss import HeadLoss
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from t2t.training.cross_entropy import summed_cross_entropy
-from t2t.training.losses import Loss
+from t2t.training.losses.cross_entropy import summed_cross_entropy
+from t2t.training.losses.draws import Draws, sample
+from t2t.training.losses.language_modeling import Loss
 from t2t.training.partitioning import MeshShape, batch_sharding, replicated
-from t2t.training.sampling import Sampling, sample
 
 BATCH, LENGTH, D_MODEL, VOCAB = 8, 7, 8, 16
 
@@ -168,10 +168,10 @@ def test_no_matrix_product_is_done_twice(positions):
 def test_tokens_are_drawn_from_the_same_logits(positions):
     args = random(untied)
     uniforms = jax.random.uniform(jax.random.key(2), (BATCH, LENGTH, 2))
-    sampling, loss = Sampling(uniforms, temperature=0.5), limited(positions)
+    draws, loss = Draws(uniforms, temperature=0.5), limited(positions)
 
     def drawing(*args, **kwargs):
-        return summed_cross_entropy(*args, **kwargs, sampling=sampling)
+        return summed_cross_entropy(*args, **kwargs, draws=draws)
 
     (total, scores), grads = with_gradients(drawing, untied, loss, args)
     wanted = sample(untied(*args[:2]) / 0.5, uniforms)

@@ -16,10 +16,10 @@ from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.encoder_only import EncoderOnly
 from t2t.models.heads import SequenceClasses
 from t2t.models.layers import split_key
-from t2t.training.classification_term import classification_term
 from t2t.training.feature_converter import default_converter
-from t2t.training.losses import Loss
-from t2t.training.training_loss import Term, TrainingLoss
+from t2t.training.losses.classification_term import classification_term
+from t2t.training.losses.language_modeling import Loss
+from t2t.training.losses.training_loss import Term, TrainingLoss
 
 _LABEL = "sentence_label"
 

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from t2t.training.cross_entropy import Head, Project, TokenScores, summed_cross_entropy
-from t2t.training.sampling import Sampling
-from t2t.training.token_loss import TokenLoss
+from t2t.training.losses.cross_entropy import Head, Project, TokenScores, summed_cross_entropy
+from t2t.training.losses.draws import Draws
+from t2t.training.losses.token_loss import TokenLoss
 
 SHARE = 0.2
 """Of a row's positions: so many are projected if no row has more that are predicted."""
@@ -33,21 +33,21 @@ def summed_where_predicted(
     targets: jax.Array,
     weights: jax.Array,
     mesh: Mesh | None = None,
-    sampling: Sampling | None = None,
+    draws: Draws | None = None,
 ) -> tuple[jax.Array, TokenScores]:
     """As `summed_cross_entropy`, for weights `[batch, length]` of which most are 0.
 
     Differentiable with respect to head and hidden. Scores mean nothing where weights are 0.
     """
-    uniforms, temperature = sampling or (None, 1.0)
+    uniforms, temperature = draws or (None, 1.0)
     static = (project, loss, temperature, mesh)
     return _either(static, head, hidden, (targets, weights, uniforms))
 
 
 def _score(static, head, hidden, rest) -> tuple[jax.Array, TokenScores]:
     (project, loss, temperature, mesh), (targets, weights, uniforms) = static, rest
-    sampling = None if uniforms is None else Sampling(uniforms, temperature)
-    return summed_cross_entropy(project, loss, head, hidden, targets, weights, mesh, sampling)
+    draws = None if uniforms is None else Draws(uniforms, temperature)
+    return summed_cross_entropy(project, loss, head, hidden, targets, weights, mesh, draws)
 
 
 def _gradients(static, head, hidden, rest):

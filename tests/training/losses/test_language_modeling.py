@@ -5,7 +5,7 @@ import pytest
 from scipy.special import log_softmax, logsumexp
 
 from t2t.errors import UserError
-from t2t.training.losses import Loss
+from t2t.training.losses.language_modeling import Loss
 
 BATCH, LENGTH, VOCAB = 3, 4, 11
 

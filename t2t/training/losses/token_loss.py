@@ -16,7 +16,7 @@ class TokenLoss:
       label_smoothing: probability mass spread over the wrong tokens.
       z_loss: coefficient of log(Z) ** 2, which keeps logits from drifting; T5 1.1 uses 1e-4.
       max_logits_bytes: float32 logits of one device that may exist at once; where a batch has more,
-        they are computed in chunks (`t2t.training.cross_entropy`), with the same result.
+        they are computed in chunks (`t2t.training.losses.cross_entropy`), with the same result.
     """
 
     label_smoothing: float = 0.0

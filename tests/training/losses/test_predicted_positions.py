@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t2t.training.cross_entropy import summed_cross_entropy
-from t2t.training.losses import Loss
+from t2t.training.losses.cross_entropy import summed_cross_entropy
+from t2t.training.losses.draws import Draws
+from t2t.training.losses.language_modeling import Loss
+from t2t.training.losses.predicted_positions import room, summed_where_predicted
 from t2t.training.partitioning import MeshShape, batch_sharding, replicated
-from t2t.training.predicted_positions import room, summed_where_predicted
-from t2t.training.sampling import Sampling
 
 BATCH, LENGTH, D_MODEL, VOCAB = 8, 20, 8, 16
 LOSS = Loss(0.1, 1e-2)
@@ -58,9 +58,9 @@ def test_sums_scores_and_gradients_are_those_of_all_positions(counts, max_positi
     args = random(counts)
     loss = Loss(0.1, 1e-2, max_logits_bytes=4 * BATCH * VOCAB * max_positions)
     uniforms = jax.random.uniform(jax.random.key(0), (BATCH, LENGTH, 2))
-    drawing = Sampling(uniforms, temperature=0.7)
-    actual = differentiated(summed_where_predicted, loss, args, sampling=drawing)
-    wanted = differentiated(summed_cross_entropy, loss, args, sampling=drawing)
+    drawing = Draws(uniforms, temperature=0.7)
+    actual = differentiated(summed_where_predicted, loss, args, draws=drawing)
+    wanted = differentiated(summed_cross_entropy, loss, args, draws=drawing)
     assert_close(actual, wanted)
     total, _ = summed_where_predicted(project, loss, *args)
     np.testing.assert_allclose(total, 2 * wanted[0], rtol=1e-5)

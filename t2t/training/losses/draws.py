@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 
-class Sampling(NamedTuple):
+class Draws(NamedTuple):
     """Where random numbers come from, and how far from the most likely token they lead.
 
     Attributes:
