@@ -20,6 +20,7 @@ from t2t.interop.folders import open_folder
 from t2t.interop.generation_settings import read_generation, with_tokens
 from t2t.interop.reading import read_params
 from t2t.interop.shards import parse_size, write_shards
+from t2t.interop.tokenizer_frames import write_frame
 from t2t.interop.tokenizer_writing import write_tokenizer
 from t2t.interop.writing import their_tensors
 from t2t.models.definition import Model, ModelConfig, Params
@@ -120,6 +121,7 @@ def save_hf(
             tokenizer_files.copy(Path(tokenizer_source).expanduser(), folder)
         elif tokenizer_source is not None:
             write_tokenizer(tokenizer_source, folder)
+            write_frame(folder, tokenizer_source, config)
         tokenizer_files.check_size(folder, config.vocab_size)
 
 

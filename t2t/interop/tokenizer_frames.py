@@ -1,6 +1,7 @@
 """What a tokenizer of Hugging Face puts around a single text, and texts so framed."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ _SEPARATED = tuple(f"{name}Tokenizer" for name in ("Bert", "Electra", "Albert", 
 def imported_features(folder: Path, model: ModelConfig) -> dict[str, Feature] | None:
     """The features of an imported model: inputs that are what its tokenizer makes of a text.
 
-    A decoder alone is a language model: it has targets alone, which are such texts. Those of an
+    A decoder alone is a language model: it has targets alone, which are such texts (with a start
+    token instead where no tokenizer.json says: our bytes, exported as ByT5's). Those of an
     encoder-decoder end with the end of sequence, and begin like inputs, but for the decoder's start
     token.
 
@@ -38,7 +40,8 @@ def imported_features(folder: Path, model: ModelConfig) -> dict[str, Feature] | 
     before, after = frame_of(folder, vocabulary)
     inputs = FramedFeature(vocabulary, before=before, after=after)
     if isinstance(model, DecoderOnly):
-        return {"targets": inputs}
+        says = (folder / "tokenizer.json").is_file()
+        return {"targets": inputs if says else Feature(vocabulary, add_eos=False)}
     if not isinstance(model, EncoderDecoder):
         return {"inputs": inputs, "targets": inputs}
     begins = before[1:] if before[:1] == (model.tokens.start,) else before
@@ -64,6 +67,43 @@ def frame_of(folder: Path, vocabulary: Vocabulary) -> tuple[Ids, Ids]:
     if kind in _SEPARATED or isinstance(vocabulary, BertWordPieceVocabulary):
         return _ids(vocabulary.cls_id), _ids(vocabulary.sep_id)
     return (), _ids(vocabulary.eos_id) if kind in _ENDED else ()
+
+
+def write_frame(folder: Path, vocabulary: Vocabulary, model: ModelConfig) -> None:
+    """Makes a tokenizer.json that puts nothing around texts do it as this model was trained.
+
+    Encoders read [CLS] text [SEP], encoders with a decoder text and end, decoders start and text.
+    """
+    path = folder / "tokenizer.json"
+    if not path.is_file() or frame_of(folder, vocabulary) != ((), ()):
+        return
+    before, after = _ids(vocabulary.cls_id), _ids(vocabulary.sep_id)
+    if isinstance(model, EncoderDecoder):
+        before, after = (), _ids(vocabulary.eos_id)
+    elif isinstance(model, DecoderOnly):
+        before, after = (model.tokens.start,), ()
+    definition = tokenizer_json.read(path)
+    names = {i: name for name, i in tokenizer_json.ids(definition).items()}
+    used = {names[i]: i for i in (*before, *after) if i in names}
+
+    def special(ids: Ids, type_id: int) -> list[dict[str, Any]]:
+        known = [names[i] for i in ids if i in names]
+        return [{"SpecialToken": {"id": name, "type_id": type_id}} for name in known]
+
+    def text(which: str, type_id: int) -> list[dict[str, Any]]:
+        return [{"Sequence": {"id": which, "type_id": type_id}}, *special(after, type_id)]
+
+    first = [*special(before, 0), *text("A", 0)]
+    template = {
+        "type": "TemplateProcessing",
+        "single": first,
+        "pair": first + text("B", 1),
+        "special_tokens": {n: {"id": n, "ids": [i], "tokens": [n]} for n, i in used.items()},
+    }
+    if given := definition.get("post_processor"):  # of offsets alone
+        template = {"type": "Sequence", "processors": [given, template]}
+    definition["post_processor"] = template
+    path.write_text(json.dumps(definition, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _frame(processor: dict[str, Any], where: str) -> tuple[Ids, Ids]:

@@ -4,12 +4,19 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, processors
 
-from t2t.data.features import FramedFeature, append_eos_after_trim
+from t2t.data.features import Feature, FramedFeature, append_eos_after_trim
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.errors import UserError
 from t2t.interop.tokenizer_files import vocabulary_of
-from t2t.interop.tokenizer_frames import frame_of, imported_features
-from tests.data.vocabularies.tokenizer_files import bert_vocab, byte_level_bpe, change
+from t2t.interop.tokenizer_frames import frame_of, imported_features, write_frame
+from t2t.models.encoder_only import EncoderOnly
+from tests.data.vocabularies.tokenizer_files import (
+    bert_vocab,
+    byte_level_bpe,
+    change,
+    word_piece,
+)
+from tests.decoding.numbers import VOCAB, stack
 from tests.decoding.predicting import GPT, T5
 
 PAIR = "$A <s> $B"
@@ -105,3 +112,36 @@ def test_features(tmp_path):
     assert (features["targets"].before, features["targets"].after) == ((), (1,))
     path.unlink()
     assert imported_features(tmp_path, T5) is None
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps({"tokenizer_class": "ByT5Tokenizer"}))
+    (text,) = imported_features(tmp_path, GPT).values()
+    assert (type(text), text.add_eos) == (Feature, False)
+
+
+@pytest.mark.parametrize(
+    ("model", "make", "before", "after"),
+    [
+        (T5, byte_level_bpe, (), (1,)),
+        (GPT, byte_level_bpe, (0,), ()),
+        (EncoderOnly(VOCAB, stack()), word_piece, (2,), (3,)),
+    ],
+)
+@pytest.mark.parametrize("given", [None, processors.ByteLevel()])
+def test_exported_tokenizers_put_around_a_text_what_training_does(
+    model, make, before, after, given, tmp_path
+):
+    path = make(tmp_path)
+    tokenizer = Tokenizer.from_file(str(path))
+    if given:
+        tokenizer.post_processor = given
+        tokenizer.save(str(path))
+    vocabulary = vocabulary_of(tmp_path)
+    write_frame(tmp_path, vocabulary, model)
+    assert frame_of(tmp_path, vocabulary) == (before, after)
+    framed = Tokenizer.from_file(str(path))
+    ids = tokenizer.encode("the cat").ids
+    assert framed.encode("the cat").ids == [*before, *ids, *after]
+    assert framed.encode("the cat", "the cat").ids == [*before, *ids, *after, *ids, *after]
+    written = path.read_bytes()
+    write_frame(tmp_path, vocabulary, model)  # what is there stays
+    assert path.read_bytes() == written
