@@ -13,7 +13,6 @@ from t2t.errors import UserError
 from t2t.interop.tokenizer_files import json_object
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import ModelConfig
-from t2t.models.electra import Electra
 from t2t.models.encoder_decoder import EncoderDecoder
 
 Settings = Mapping[str, Any]
@@ -75,7 +74,7 @@ def read_generation(folder: Path, config: Settings) -> dict[str, Any]:
 
 def with_tokens(model: ModelConfig, settings: Settings) -> ModelConfig:
     """`model` with the start token and the end of sequence that generation uses."""
-    if isinstance(model, Electra) or not isinstance(model, EncoderDecoder | DecoderOnly):
+    if not isinstance(model, EncoderDecoder | DecoderOnly):
         return model
     tokens, ends = model.tokens, _ids(settings.get("eos_token_id"))
     if ends and tokens.eos not in ends:
@@ -89,8 +88,8 @@ def with_tokens(model: ModelConfig, settings: Settings) -> ModelConfig:
 def with_rules(decoding: Decoding, settings: Settings) -> Decoding:
     """`decoding` with what belongs to the model: other ends, tokens forced or forbidden."""
     processors: list[Processor] = []
-    words = settings.get("bad_words_ids") or ()
-    if blocked := tuple(word[0] for word in words if len(word) == 1):
+    words, ends = settings.get("bad_words_ids") or (), _ids(settings.get("eos_token_id"))
+    if blocked := tuple(w[0] for w in words if len(w) == 1 and w[0] not in ends):
         processors.append(BlockedTokens(blocked))
     if (token := settings.get("forced_bos_token_id")) is not None:
         processors.append(ForcedFirst(token))
@@ -100,7 +99,7 @@ def with_rules(decoding: Decoding, settings: Settings) -> Decoding:
         processors.append(BlockedTokens(blocked))
     return dataclasses.replace(
         decoding,
-        stop_tokens=(*decoding.stop_tokens, *_ids(settings.get("eos_token_id"))),
+        stop_tokens=(*decoding.stop_tokens, *ends),
         processors=(*decoding.processors, *processors),
     )
 

@@ -50,7 +50,7 @@ def test_settings_that_cannot_be(name, value, message, tmp_path):
 
 
 def test_rules_are_kept_whatever_the_flags():
-    settings = {"bad_words_ids": [[4], [5, 6]], "suppress_tokens": [7], "eos_token_id": [1, 3]}
+    settings = {"bad_words_ids": [[4], [5, 6], [3]], "suppress_tokens": [7], "eos_token_id": [1, 3]}
     given = Decoding(max_length=9, processors=(BlockedTokens((8,)),))
     found = with_rules(given, {**BART_CNN, **settings})
     assert found.stop_tokens == (1, 3)
