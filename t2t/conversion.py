@@ -14,7 +14,8 @@ from t2t.models.config import Compute, Dropout
 from t2t.models.definition import ModelConfig, Params
 from t2t.models.electra import Electra
 from t2t.models.serialization import to_gin
-from t2t.trained import TrainedModel, load_trained
+from t2t.trained import load_trained
+from t2t.trained_model import TrainedModel
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.optimizers import adafactor
 from t2t.training.run_directory import RunDirectory

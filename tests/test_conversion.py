@@ -18,7 +18,8 @@ from t2t.data.vocabularies import ByteVocabulary, PassThroughVocabulary
 from t2t.interop.hugging_face import load_hf, save_hf
 from t2t.models.config import Compute
 from t2t.models.lora import LoRA, make_model
-from t2t.trained import TrainedModel, load_trained
+from t2t.trained import load_trained
+from t2t.trained_model import TrainedModel
 from t2t.training import loop
 from t2t.training.checkpoints import Checkpoints
 from tests.interop.t5_models import random_params, tiny

@@ -18,7 +18,7 @@ from t2t.errors import UserError
 
 if TYPE_CHECKING:
     from t2t.decoding.prediction import Predicts
-    from t2t.trained import TrainedModel
+    from t2t.trained_model import TrainedModel
 
 
 def add_to(commands: Any) -> None:
