@@ -20,6 +20,7 @@ def dry_run_report(
     mesh: Mesh,
     row_lengths: Mapping[str, int],
     batch_size: int,
+    predicts_tokens: bool = True,
 ) -> str:
     """All of it as text.
 
@@ -29,10 +30,12 @@ def dry_run_report(
       mesh: of devices.
       row_lengths: tokens of a row, by axis; see `FeatureConverter.row_lengths`.
       batch_size: rows per step.
+      predicts_tokens: whether the loss is of tokens, so that there are logits over the vocabulary.
     """
     lengths = row_lengths.get("inputs", 0), row_lengths.get("targets", 0)
     tokens = max(sum(lengths), 1)
-    step = train_flops(model.config, *lengths, batch_size)
+    forward = forward_flops(model.config, *lengths, predicts_tokens) / tokens
+    step = train_flops(model.config, *lengths, batch_size, predicts_tokens)
     abstract = abstract_state(model, optimizer)
     shardings = state_shardings(model, optimizer, mesh)
     params, state = (
@@ -48,7 +51,7 @@ def dry_run_report(
             "",
             f"FLOPs (matrix products; a training step is three forward passes), rows of {tokens:,} "
             f"tokens:",
-            f"  forward, per token    {_amount(forward_flops(model.config, *lengths) / tokens)}",
+            f"  forward, per token    {_amount(forward)}",
             f"  training, per token   {_amount(step / batch_size / tokens)}",
             f"  training, per step    {_amount(step)} ({batch_size:,} rows)",
             "",
