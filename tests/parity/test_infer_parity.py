@@ -40,6 +40,7 @@ TEXTS = [
     "sat on a mat",
 ]
 LENGTH = 8
+BRACKETS = str.maketrans("", "", "[]")
 
 
 def gpt2(vocab_size, end):
@@ -99,7 +100,7 @@ def test_masks_are_filled_as_in_transformers(tmp_path, monkeypatch, capsys):
 def test_replaced_tokens_are_found_as_in_transformers(tmp_path, monkeypatch, capsys):
     (tmp_path / "hf").mkdir()
     bert_vocab(tmp_path / "hf")
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     sizes = {"hidden_size": 16, "intermediate_size": 24, "max_position_embeddings": 32}
     model = ElectraForPreTraining(
         ElectraConfig(
@@ -128,7 +129,8 @@ def test_replaced_tokens_are_found_as_in_transformers(tmp_path, monkeypatch, cap
         found = json.loads(line)
         expected = [p for p in likely if p > 0.5]
         assert [p for _, p in found["replaced"]] == pytest.approx(expected, abs=1e-4)
-        assert found["prediction"].replace("[", "").replace("]", "") == text
+        read = tokenizer.decode(encoded["input_ids"][0, 1:-1])
+        assert found["prediction"].translate(BRACKETS) == read.translate(BRACKETS)
         seen += len(expected)
     assert 0 < seen < sum(len(text.split()) for text in TEXTS)
     (tmp_path / "in.jsonl").write_text('{"inputs": "the [MASK]"}\n')
