@@ -67,13 +67,16 @@ class ReplacedTokenDetector:
             )
         self._batcher = Batcher(batch_size, "read")
         self.throughput, self._vocabulary = self._batcher.throughput, inputs.vocabulary
-        self._fills, parts = False, [config]
+        self._fills = isinstance(config, Electra)
         if isinstance(config, Electra):
-            self._fills, parts = True, [config.generator, config.discriminator]
+            stacks = [config.generator.encoder, config.discriminator.encoder]
+        else:
+            assert isinstance(config, EncoderOnly)  # so it was checked
+            stacks = [config.encoder]
         self._written = masks_by_name(self._vocabulary, required=self._fills)
         self._masks = sorted(set(self._written.values()))
         self._pad_id = config.tokens.pad or 0
-        limits = [position_limit(part.encoder) for part in parts]
+        limits = [position_limit(stack) for stack in stacks]
         most = min((x for x in limits if x is not None), default=None)
         why = f"the encoder has {most} positions"
         self._frame = Frame(*around_text(model, inputs), limit, most, why)
