@@ -1,7 +1,6 @@
 """Folders of small imported models with a tokenizer of bytes."""
 
 from t2t.cli import main
-from t2t.data.features import FramedFeature
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.interop.hugging_face import save_hf
 from t2t.models.attention import Attention
@@ -14,7 +13,6 @@ from t2t.models.stack import Stack
 from tests.interop.t5_models import random_params, tiny
 
 VOCABULARY = ByteVocabulary(extra_ids=125)
-FEATURE = FramedFeature(VOCABULARY, after=(1,))  # as ByT5's tokenizer reads a text
 LLAMA = DecoderOnly(
     384,
     Stack(

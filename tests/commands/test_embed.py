@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from t2t.cli import main
+from t2t.data.features import Feature
 from t2t.decoding.embedder import Embedder
 from t2t.models.definition import Model
-from tests.commands.imported import FEATURE, MODELS, VOCABULARY, make
+from tests.commands.imported import MODELS, VOCABULARY, make
 from tests.interop.t5_models import random_params
 
 TEXTS = ["one", "a longer text than that", "", "two"]
@@ -34,8 +35,9 @@ def place(tmp_path, monkeypatch):
 
 def expected(name, pooling="mean", normalize=False):
     """By an embedder that did not go through a folder."""
+    feature = Feature(VOCABULARY, add_eos=name == "t5")
     config = MODELS[name]
-    embedder = Embedder(Model(config), random_params(config), FEATURE, pooling, normalize)
+    embedder = Embedder(Model(config), random_params(config), feature, pooling, normalize)
     return [vectors for _, vectors in embedder.embed(TEXTS)]
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from t2t.cli import main
+from t2t.data.features import Feature
 from t2t.decoding.scorer import Scorer
 from t2t.models.definition import Model
-from tests.commands.imported import FEATURE, MODELS, make
+from tests.commands.imported import MODELS, VOCABULARY, make
 from tests.interop.t5_models import random_params
 
 
@@ -41,9 +42,9 @@ def score(folder, records, *flags):
 
 def directly(name):
     """A scorer that did not go through a folder."""
+    config, feature = MODELS[name], Feature(VOCABULARY, add_eos=name == "t5")
     names = ("targets",) if name == "llama" else ("inputs", "targets")
-    config = MODELS[name]
-    return Scorer(Model(config), random_params(config), dict.fromkeys(names, FEATURE))
+    return Scorer(Model(config), random_params(config), dict.fromkeys(names, feature))
 
 
 def test_pairs_and_candidates_of_an_encoder_decoder(folders, capsys):
@@ -69,7 +70,7 @@ def test_pairs_and_candidates_of_an_encoder_decoder(folders, capsys):
     assert [len(tokens) for tokens in ranked["per_token"]] == [2, 3]
 
 
-def test_a_language_model_scores_whole_texts_and_rests(folders, capsys):
+def test_a_language_model_scores_texts_without_an_end(folders, capsys):
     records = [{"targets": "abc"}, {"inputs": "a", "targets": "bc"}]
     whole, rest = score(folders["llama"], records, "--normalize", "--quiet")
     assert "records" not in capsys.readouterr().err
