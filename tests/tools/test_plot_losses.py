@@ -29,7 +29,7 @@ def runs(tmp_path):
     for name in ("bert_tiny", "gpt_tiny"):
         (tmp_path / name).mkdir()
         lines = "".join(json.dumps(row) + "\n" for row in rows)
-        (tmp_path / name / "metrics.jsonl").write_text(lines, encoding="utf-8")
+        (tmp_path / name / "metrics.jsonl").write_text(lines + '{"step": 15', encoding="utf-8")
     return tmp_path
 
 

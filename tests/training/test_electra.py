@@ -158,7 +158,12 @@ def test_infer_marks_what_seems_to_be_replaced(capsys):
 
 def _refuses_to_generate(run, does, capsys):
     Path("in.txt").write_text("many words\n")
-    for flag in ("--beams=2", "--prefix=x", "--max_decode_length=9", "--gin.Decoding.max_length=64"):
+    for flag in (
+        "--beams=2",
+        "--prefix=x",
+        "--max_decode_length=9",
+        "--gin.Decoding.max_length=64",
+    ):
         capsys.readouterr()
         assert main(["infer", f"--model_dir={run}", "--input=in.txt", flag]) == 1
         printed = capsys.readouterr()

@@ -37,7 +37,7 @@ def synthetic_batch(config: ModelConfig, rows: int, shape: Shape) -> Batch:
     """Random ids without padding, under the converter's unpacked keys; int32 `[rows, length]`.
 
     A decoder alone reads inputs and targets as one sequence and predicts the targets; an encoder
-    alone predicts all of its inputs.
+    alone predicts every seventh of its inputs, as if it were masked.
     """
     rng = np.random.default_rng(0)
 
@@ -50,7 +50,7 @@ def synthetic_batch(config: ModelConfig, rows: int, shape: Shape) -> Batch:
         return {
             "encoder_input_tokens": inputs,
             "encoder_target_tokens": ids(shape.inputs_length),
-            "encoder_loss_weights": np.ones_like(inputs),
+            "encoder_loss_weights": _masked(inputs),
         }
     if isinstance(config, DecoderOnly):
         whole = np.concatenate([inputs, targets], axis=1)
@@ -58,6 +58,11 @@ def synthetic_batch(config: ModelConfig, rows: int, shape: Shape) -> Batch:
         return _decoder_features(whole, weights, config.tokens.start)
     features = _decoder_features(targets, np.ones_like(targets), config.tokens.start)
     return {"encoder_input_tokens": inputs, **features}
+
+
+def _masked(inputs: np.ndarray) -> np.ndarray:
+    """1 at every seventh token."""
+    return np.broadcast_to(np.arange(inputs.shape[1]) % 7 == 3, inputs.shape).astype(np.int32)
 
 
 def _decoder_features(targets: np.ndarray, weights: np.ndarray, start: int) -> Batch:

@@ -39,7 +39,8 @@ def read(run: Path) -> Curve:
     file = run / "metrics.jsonl"
     if not file.is_file():
         sys.exit(f"error: there is no '{file}'; name folders of runs.")
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]  # the last is being written
     curve = Curve(run.name, *(_losses(rows, key) for key in ("train/loss", "eval/loss")))
     if not curve.trained:
         sys.exit(f"error: '{file}' has no 'train/loss'.")

@@ -2,7 +2,8 @@
 
 Of a row some 15 % are predicted, and only they are projected to the vocabulary, as by the original
 implementations of BERT (`max_predictions_per_seq`) and ELECTRA. Shapes are fixed, so there is room
-for a fifth of each row; a batch in which any row has more is projected whole, with the same result.
+for a fifth of each row, or two fifths for a batch in which some row has more than that; beyond,
+batches are projected whole. The result is the same.
 """
 
 import functools
@@ -16,13 +17,13 @@ from t2t.training.losses.cross_entropy import Head, Project, TokenScores, summed
 from t2t.training.losses.draws import Draws
 from t2t.training.losses.token_loss import TokenLoss
 
-SHARE = 0.2
-"""Of a row's positions: so many are projected if no row has more that are predicted."""
+SHARES = (0.2, 0.4)
+"""Of a row's positions: the first that has room for all that are predicted of any row is taken."""
 
 
-def room(length: int) -> int:
-    """How many positions of a row are projected, as a rule."""
-    return math.ceil(SHARE * length)
+def room(length: int, share: float = SHARES[0]) -> int:
+    """How many positions of a row are projected; as a rule, by the first share."""
+    return math.ceil(share * length)
 
 
 def summed_where_predicted(
@@ -41,7 +42,7 @@ def summed_where_predicted(
     """
     uniforms, temperature = draws or (None, 1.0)
     static = (project, loss, temperature, mesh)
-    return _either(static, head, hidden, (targets, weights, uniforms))
+    return _scored(static, head, hidden, (targets, weights, uniforms))
 
 
 def _score(static, head, hidden, rest) -> tuple[jax.Array, TokenScores]:
@@ -58,17 +59,17 @@ def _gradients(static, head, hidden, rest):
     return (total, scores), pullback(jnp.ones_like(total))
 
 
-def _few_or_all(few, all_positions, head, hidden, rest):
-    """What `few` or, where it has no room, `all_positions` gives of (head, hidden, rest)."""
+def _with_room(some, head, hidden, rest):
+    """What `some(places)` gives of (head, hidden, rest), for the fewest places that have room."""
     predicted = rest[1] != 0
-    fits = jnp.all(jnp.sum(predicted, axis=1) <= room(predicted.shape[1]))
-    return jax.lax.cond(fits, few, all_positions, head, hidden, rest)
-
-
-def _places(rest) -> jax.Array:
-    """int `[batch, room]`: those that are predicted, then others, in order."""
-    others = rest[1] == 0
-    return jnp.argsort(others, axis=1, stable=True)[:, : room(others.shape[1])]
+    length = predicted.shape[1]
+    # Those that are predicted, then others, in order.
+    order = jnp.argsort(~predicted, axis=1, stable=True)
+    rooms = [room(length, share) for share in SHARES]
+    needed = jnp.max(jnp.sum(predicted, axis=1))
+    index = jnp.sum(needed > jnp.array(rooms))
+    branches = [some(order[:, :places]) for places in rooms]
+    return jax.lax.switch(index, [*branches, some(None)], head, hidden, rest)
 
 
 def _taken(tree, places: jax.Array):
@@ -88,32 +89,40 @@ def _put_back(tree, places: jax.Array, length: int):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _either(static, head, hidden, rest):
-    def few(head, hidden, rest):
-        places = _places(rest)
-        total, scores = _score(static, head, *_taken((hidden, rest), places))
-        return total, _put_back(scores, places, hidden.shape[1])
+def _scored(static, head, hidden, rest):
+    def some(places):
+        def score(head, hidden, rest):
+            if places is None:
+                return _score(static, head, hidden, rest)
+            total, scores = _score(static, head, *_taken((hidden, rest), places))
+            return total, _put_back(scores, places, hidden.shape[1])
 
-    return _few_or_all(few, functools.partial(_score, static), head, hidden, rest)
+        return score
 
-
-def _either_forward(static, head, hidden, rest):
-    # Gradients are taken at once: `cond` would keep what both of its branches need for them.
-    def few(head, hidden, rest):
-        places, length = _places(rest), hidden.shape[1]
-        (total, scores), (head_grads, hidden_grads) = _gradients(
-            static, head, *_taken((hidden, rest), places)
-        )
-        scores, hidden_grads = _put_back((scores, hidden_grads), places, length)
-        return (total, scores), (head_grads, hidden_grads)
-
-    return _few_or_all(few, functools.partial(_gradients, static), head, hidden, rest)
+    return _with_room(some, head, hidden, rest)
 
 
-def _either_backward(static, gradients, cotangents):
+def _scored_forward(static, head, hidden, rest):
+    # Gradients are taken at once: `switch` would keep what all of its branches need for them.
+    def some(places):
+        def gradients(head, hidden, rest):
+            if places is None:
+                return _gradients(static, head, hidden, rest)
+            out, (head_grads, hidden_grads) = _gradients(
+                static, head, *_taken((hidden, rest), places)
+            )
+            scores, hidden_grads = _put_back((out[1], hidden_grads), places, hidden.shape[1])
+            return (out[0], scores), (head_grads, hidden_grads)
+
+        return gradients
+
+    return _with_room(some, head, hidden, rest)
+
+
+def _scored_backward(static, gradients, cotangents):
     scale, _ = cotangents
     head_grads, hidden_grads = jax.tree.map(lambda x: (x * scale).astype(x.dtype), gradients)
     return head_grads, hidden_grads, None
 
 
-_either.defvjp(_either_forward, _either_backward)
+_scored.defvjp(_scored_forward, _scored_backward)
