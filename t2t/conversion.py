@@ -92,6 +92,9 @@ def adapt_runs(
 ) -> ModelConfig:
     """Makes an encoder-decoder of decoder-only models; see `adapt`.
 
+    Settings are those that the models were trained with, whatever runs here; how it generates, and
+    its tokenizer, are the decoder's.
+
     Raises:
       UserError: if the models do not go together, or `model_dir` exists.
     """
@@ -99,14 +102,20 @@ def adapt_runs(
     same = Path(encoder_dir).resolve() == Path(decoder_dir).resolve()
     decoder = encoder if same else load_trained(decoder_dir, imports=imports)
     config, params = adapt(
-        encoder.model.config,
+        encoder.arguments["model"],
         encoder.merged_params,
-        decoder.model.config,
+        decoder.arguments["model"],
         decoder.merged_params,
     )
     source = decoder.tokenizer
-    files = sorted(Path(source).iterdir()) if isinstance(source, Path) else ()
-    _write_run(model_dir, f"{encoder_dir}, {decoder_dir}", config, params, tokenizer=files)
+    _write_run(
+        model_dir,
+        f"{encoder_dir}, {decoder_dir}",
+        config,
+        params,
+        tokenizer=sorted(source.iterdir()) if isinstance(source, Path) else (),
+        generation=decoder.generation,
+    )
     return config
 
 

@@ -37,7 +37,8 @@ class TrainedModel:
     """What `load_trained` found.
 
     Attributes:
-      arguments: those of the `train` call that the run was made by; none of an imported model.
+      arguments: those of the `train` call that the run was made by, with "model" as it was trained,
+        whatever runs here; of an imported model that alone.
       model: the architecture.
       params: parameters of the checkpoint.
       step: that the checkpoint is of.

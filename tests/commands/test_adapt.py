@@ -1,5 +1,6 @@
 """`t2t adapt`, from imported language models to predictions."""
 
+import json
 from pathlib import Path
 
 import jax
@@ -10,7 +11,7 @@ from t2t.cli import main
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.interop.hugging_face import save_hf
 from t2t.models.attention import Attention
-from t2t.models.config import SpecialTokens
+from t2t.models.config import Compute, SpecialTokens
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.feed_forward import FeedForward
 from t2t.models.heads import LMHead
@@ -79,6 +80,22 @@ def test_adapted_from_two_models_of_other_widths():
     assert_same(adapted.params["encoder"], load_trained("wide").params["decoder"])
     key = adapted.params["decoder"]["layers"]["cross_attention"]["key"]["kernel"]
     assert key.shape == (2, 12, 4)
+
+
+def test_settings_go_along():
+    language = language_model(8)
+    save_hf(language, random_params(language), "hf", ByteVocabulary(extra_ids=125))
+    rules = {"suppress_tokens": [7, 9]}
+    Path("hf/generation_config.json").write_text(json.dumps(rules))
+    assert main(["import", "--from_hf", "hf", "--model_dir", "lm"]) == 0
+    identity = json.loads(Path("lm/model.json").read_text())
+    identity["model"]["compute"]["attention"] = "cudnn"  # which is missing here
+    Path("lm/model.json").write_text(json.dumps(identity))
+    assert main(["adapt", "--encoder_dir", "lm", "--model_dir", "adapted"]) == 0
+    adapted = load_trained("adapted")
+    assert adapted.generation == rules
+    assert adapted.arguments["model"].compute == Compute(attention="cudnn")
+    assert adapted.model.config.compute == Compute()
 
 
 def test_what_cannot_be_adapted(capsys):
