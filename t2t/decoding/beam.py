@@ -61,8 +61,9 @@ class Beam(Strategy):
             step = found.history.step
             log_probs = rules.process(jax.nn.log_softmax(logits, axis=-1), found.history)
             totals = (found.live.reshape(-1, 1) + log_probs).reshape(batch, self.size * vocab)
-            # Twice as many as are kept: so many stay alive even if all of the best end.
-            totals, flat = top_k(totals, min(2 * self.size, self.size * vocab))
+            # Each row ends in as many ways as there are stops: `size` stay alive even if all do.
+            kept = min((1 + len(rules.stops)) * self.size, self.size * vocab)
+            totals, flat = top_k(totals, kept)
             rows, tokens = first_rows + flat // vocab, flat % vocab
             ends = rules.ends(tokens) | (step + 1 == rules.max_length)
 

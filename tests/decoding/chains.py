@@ -69,7 +69,7 @@ class Chain:
             self.log_probs(prompt, generated[:i])[token] for i, token in enumerate(generated)
         )
 
-    def sequences(self, prompt, max_length, warp=lambda log_probs: log_probs):
+    def sequences(self, prompt, max_length, warp=lambda log_probs: log_probs, stops=(EOS,)):
         """{tokens: probability} of all sequences that end, or are `max_length` long."""
         found, open_ = {}, {(): 0.0}
         for length in range(1, max_length + 1):
@@ -77,16 +77,17 @@ class Chain:
             for prefix, total in open_.items():
                 warped = warp(self.log_probs(prompt, prefix))
                 for token, log_prob in enumerate(warped - np.log(np.exp(warped).sum())):
-                    ends = token == EOS or length == max_length
+                    ends = token in stops or length == max_length
                     (found if ends else extended)[*prefix, token] = total + log_prob
             open_ = extended
         return {tokens: float(np.exp(total)) for tokens, total in found.items()}
 
 
-def cut(tokens):
+def cut(tokens, stops=(EOS,)):
     """As a tuple, without what comes after the end of sequence."""
     tokens = [int(token) for token in tokens]
-    return tuple(tokens[: tokens.index(EOS) + 1] if EOS in tokens else tokens)
+    ends = [place for place, token in enumerate(tokens) if token in stops]
+    return tuple(tokens[: ends[0] + 1] if ends else tokens)
 
 
 def padded(sequences, max_length):

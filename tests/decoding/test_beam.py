@@ -27,7 +27,7 @@ def run_on(chain, decoding, batch=None, active=None):
     return jax.tree.map(np.asarray, generated)
 
 
-def reference(chain, prompt, beam, max_length):
+def reference(chain, prompt, beam, max_length, stops=(EOS,)):
     """Beam search in lists: [(score, tokens)] of the finished, best first, and the steps taken."""
     live, finished = [(0.0, ())], []
     for length in range(1, max_length + 1):
@@ -36,8 +36,8 @@ def reference(chain, prompt, beam, max_length):
             for total, tokens in live
             for token, log_prob in enumerate(chain.log_probs(prompt, tokens))
         ]
-        continued = sorted(continued, reverse=True)[: 2 * beam.size]
-        ended = [c for c in continued if c[1][-1] == EOS or length == max_length]
+        continued = sorted(continued, reverse=True)
+        ended = [c for c in continued if c[1][-1] in stops or length == max_length]
         penalty = beam.length_penalty(length)
         finished += [(c[0] / penalty, c[1]) for c in ended if c in continued[: beam.size]]
         finished = sorted(finished, reverse=True)[: beam.size]
@@ -79,6 +79,39 @@ def test_equals_a_search_in_lists(size, stop, penalty):
     assert stop == "exact" or min(steps) < MAX_LENGTH
     jax.effects_barrier()
     assert len(chain.steps) == max(steps) - 1
+
+
+@pytest.mark.parametrize("stop", ["exact", "first"])
+def test_several_tokens_that_end_a_sequence(stop):
+    beam, others = Beam(2, 2, LengthPower(2.0), stop), (3, 4, 5)
+    generated = run(Decoding(beam, MAX_LENGTH, stop_tokens=others))
+    last = set()
+    for row, prompt in enumerate(prompts(BATCH)["decoder_input_tokens"]):
+        finished, _ = reference(CHAIN, prompt, beam, MAX_LENGTH, (EOS, *others))
+        last |= {tokens[-1] for _, tokens in finished}
+        expected = padded([tokens for _, tokens in finished], MAX_LENGTH)
+        np.testing.assert_array_equal(generated.tokens[row], expected)
+        np.testing.assert_allclose(generated.scores[row], [s for s, _ in finished], atol=2e-6)
+    assert last >= {EOS, *others}
+
+
+def test_ends_that_are_all_likelier_do_not_crowd_out_what_goes_on():
+    class Fixed(Chain):
+        """Whatever was said, the first token comes from the first row, others from the second."""
+
+        def start(self, batch, max_length):
+            logits, state = super().start(batch, max_length)
+            return jax.numpy.broadcast_to(jax.numpy.log(first), logits.shape), state
+
+        def decode_step(self, tokens, state):
+            logits, state = super().decode_step(tokens, state)
+            return jax.numpy.broadcast_to(jax.numpy.log(then), logits.shape), state
+
+    first, then = np.array([1e-9, 0.4, 0.35, 0.25]), np.array([1e-9, 0.99, 0.005, 0.005])
+    beam = Beam(1, length_penalty=LengthPower(3.0))
+    found = run_on(Fixed(vocab=4), Decoding(beam, 4, stop_tokens=(2,)), prompts(1))
+    np.testing.assert_array_equal(found.tokens, [[[3, EOS, 0, 0]]])
+    np.testing.assert_allclose(found.scores, np.log(0.25 * 0.99) / 2**3, rtol=1e-5)
 
 
 def test_ways_to_stop_lead_to_different_results():

@@ -11,7 +11,7 @@ from t2t.decoding.generate import generate
 from t2t.decoding.greedy import Greedy
 from t2t.decoding.sampling import Sampling
 from t2t.errors import UserError
-from tests.decoding.chains import EOS, Chain, cut, prompts
+from tests.decoding.chains import EOS, Chain, cut, padded, prompts
 from tests.decoding.goodness_of_fit import p_value
 
 CHAIN, ROWS, LENGTH = Chain(vocab=5, sharpness=1.0), 3000, 3
@@ -48,6 +48,17 @@ def test_sequences_come_as_often_as_the_model_says(sample):
     expected = CHAIN.sequences(PROMPT, LENGTH)
     assert len(expected) > 50
     assert p_value([row[sample] for row in pairs()], expected) > 0.01
+
+
+def test_several_tokens_end_a_sequence():
+    batch = {"decoder_input_tokens": np.tile(np.array(PROMPT, np.int32), (ROWS, 1))}
+    tokens, scores = run(Decoding(Sampling(seed=4), LENGTH, stop_tokens=(2, 4)), batch)
+    stops, drawn = (EOS, 2, 4), tokens[:, 0].tolist()
+    said = [cut(row, stops) for row in drawn]
+    assert p_value(said, CHAIN.sequences(PROMPT, LENGTH, stops=stops)) > 0.01
+    assert drawn == padded(said, LENGTH)
+    expected = [CHAIN.score(PROMPT, one) for one in said[:50]]
+    np.testing.assert_allclose(scores[:50, 0], expected, rtol=1e-5)
 
 
 def test_a_wrong_distribution_would_be_noticed():

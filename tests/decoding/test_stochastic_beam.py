@@ -9,7 +9,7 @@ from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
 from t2t.decoding.sampling import Sampling
 from t2t.decoding.stochastic_beam import _at_most
-from tests.decoding.chains import Chain, cut, prompts
+from tests.decoding.chains import EOS, Chain, cut, padded, prompts
 from tests.decoding.goodness_of_fit import p_value
 
 CHAIN, ROWS, LENGTH = Chain(vocab=4, sharpness=1.0), 3000, 2
@@ -66,6 +66,16 @@ def test_the_others_are_drawn_without_replacement():
         last[order[2]] = last.get(order[2], 0.0) + probability
     assert p_value([row[2] for row in many()], last) > 0.01
     assert p_value([row[2] for row in many()], probabilities) < 1e-6
+
+
+def test_several_tokens_end_a_sequence():
+    batch = {"decoder_input_tokens": np.tile(np.array(PROMPT, np.int32), (ROWS, 1))}
+    strategy, stops = Sampling(num_samples=2, distinct=True, seed=2), (EOS, 2)
+    tokens, _ = run(Decoding(strategy, 3, stop_tokens=(2,)), batch)
+    drawn = [tuple(cut(sample, stops) for sample in row) for row in tokens]
+    probabilities = CHAIN.sequences(PROMPT, 3, stops=stops)
+    assert p_value(drawn, without_replacement(probabilities, 2)) > 0.01
+    assert tokens.tolist() == [padded(row, 3) for row in drawn]
 
 
 def test_warping_changes_what_is_drawn():
