@@ -21,7 +21,8 @@ def runnable_here(config: ModelConfig) -> ModelConfig:
 
     What a model's parameters mean does not depend on it.
     """
-    if config.compute.attention != "cudnn":
+    parts = [config.generator, config.discriminator] if isinstance(config, Electra) else [config]
+    if all(part.compute.attention != "cudnn" for part in parts):
         return config
     try:
         check_device()

@@ -21,8 +21,8 @@ def encoder(compute, *heads):
     return EncoderOnly(16, Stack(1, 8, Attention(2, 4), FeedForward(8)), heads, compute=compute)
 
 
-def electra(compute):
-    return Electra(encoder(compute, LMHead()), encoder(compute, TokenClasses(1)))
+def electra(compute, generator=None):
+    return Electra(encoder(generator or compute, LMHead()), encoder(compute, TokenClasses(1)))
 
 
 def use_device(monkeypatch, platform):
@@ -31,7 +31,14 @@ def use_device(monkeypatch, platform):
     monkeypatch.setattr(jax, "local_devices", lambda: [device])
 
 
-@pytest.mark.parametrize("make", [lambda compute: encoder(compute, LMHead()), electra])
+MAKERS = [
+    lambda compute: encoder(compute, LMHead()),
+    electra,
+    lambda compute: electra(PLAIN, generator=compute),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_all_parts_become_plain_and_the_log_says_so_once(make, monkeypatch, caplog):
     use_device(monkeypatch, "interpreter")
     assert runnable_here(make(CUDNN)) == make(PLAIN)
