@@ -15,6 +15,7 @@ from t2t.decoding.decoding import Decoding
 from t2t.decoding.embedder import Embedder
 from t2t.decoding.head_predictor import HeadPredictor, HeadReader
 from t2t.decoding.mask_filling import MaskFiller
+from t2t.decoding.position_limits import row_limit
 from t2t.decoding.predictor import Predictor
 from t2t.decoding.reading import InputLimit, Reader, TextReader
 from t2t.decoding.replaced_tokens import ReplacedTokenDetector
@@ -167,6 +168,7 @@ class TrainedModel:
             loss.converter(config, tasks, pack=False),
             self.arguments["sequence_length"]["inputs"],
             limit,
+            row_limit(config),
         )
         return HeadPredictor(self.model, self.params, reader, batch_size=batch_size)
 

@@ -30,13 +30,12 @@ class Frame:
     why: str
 
     def __post_init__(self):
-        """Raises UserError if the limit leaves no room for text."""
-        asked = self.limit.max_length
+        """Raises UserError if the limit, or the model, leaves no room for text."""
+        asked, around = self.limit.max_length, f"{self.added} special tokens go around a text"
         if asked is not None and asked <= self.added:
-            raise UserError(
-                f"max_input_length is {asked}, but {self.added} special tokens go around a text; "
-                f"raise it."
-            )
+            raise UserError(f"max_input_length is {asked}, but {around}; raise it.")
+        if self.most is not None and self.most <= self.added:
+            raise UserError(f"No text can be read: {self.why}, but {around}.")
 
     @property
     def added(self) -> int:

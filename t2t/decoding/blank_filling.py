@@ -15,7 +15,7 @@ from t2t.data.objectives.glm import GlmDocumentInfilling, GlmObjective, GlmSente
 from t2t.decoding.position_limits import position_limit
 from t2t.decoding.prediction import Record
 from t2t.decoding.prompts import NOTHING, Prompt, check_generates
-from t2t.decoding.reading import Draft, InputLimit, Output, Reader, text_of
+from t2t.decoding.reading import Draft, InputLimit, Output, Reader, check_no_prefix, text_of
 from t2t.decoding.written_tokens import encode_written
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
@@ -102,8 +102,7 @@ class BlankReader(Reader):
                 )
 
     def read(self, record: Record, name: str) -> Draft:
-        if record.get("prefix"):
-            raise UserError(f"{name} has a prefix, but blanks are filled without one; remove it.")
+        check_no_prefix(record, name, "blanks are filled without one")
         tokens = self.tokens(text_of(record, "inputs", name))
         why = f"the decoder has {self._most} positions"
         limit = self._limit.allowed(len(tokens), self._most, why, name, "last")

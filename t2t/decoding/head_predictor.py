@@ -10,7 +10,7 @@ from t2t.data.heads import HeadRows, Row
 from t2t.decoding.batcher import Batcher, Numbered, numbered
 from t2t.decoding.length_buckets import Bucket
 from t2t.decoding.prediction import Prediction, Record
-from t2t.decoding.reading import InputLimit
+from t2t.decoding.reading import InputLimit, check_no_prefix
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
 
@@ -28,6 +28,7 @@ class HeadReader:
       converter: of rows to batches.
       trained_length: tokens of a row in training, at most.
       limit: of those of a row now; without a max_length, `trained_length` is that.
+      positions: tokens of a row that the model has positions for; None for any number.
     """
 
     head: str
@@ -35,21 +36,27 @@ class HeadReader:
     converter: HeadFeatureConverter
     trained_length: int
     limit: InputLimit = InputLimit()  # noqa: RUF009 (frozen)
+    positions: int | None = None
 
     @property
     def max_length(self) -> int:
         """Tokens of a row, at most."""
-        return self.limit.max_length or self.trained_length
+        asked = self.limit.max_length or self.trained_length
+        return asked if self.positions is None else min(asked, self.positions)
 
     def row(self, record: Record, name: str) -> Row:
         """The row of a record, called `name` in messages; cut as in training, if at all.
 
         Raises:
-          UserError: if a text is missing, or it is too long and is not to be cut.
+          UserError: if a text is missing, there is a prefix, or it is too long and is not to be
+            cut.
         """
+        check_no_prefix(record, name, "a head generates nothing")
         row = self._cut(record, name, _ANY)
-        most = None if self.limit.max_length else self.trained_length
-        why = f"those of training had {most} at most (see --max_input_length)"
+        most, why = self.positions, f"the model has {self.positions} positions"
+        if self.limit.max_length is None and (most is None or self.trained_length <= most):
+            most = self.trained_length
+            why = f"those of training had {most} at most (see --max_input_length)"
         length = self.limit.allowed(len(row["inputs"]), most, why, name, "first")
         return row if length is None else self._cut(record, name, length)
 
@@ -93,7 +100,7 @@ class HeadPredictor:
           records: with "inputs", and "pair" where rows are made of it; a string is its inputs.
 
         Raises:
-          UserError: a record lacks a text, or is too long and is not to be cut.
+          UserError: a record lacks a text, has a prefix, or is too long and is not to be cut.
         """
         return self._batcher.by_window(numbered(records), self._predicted)
 

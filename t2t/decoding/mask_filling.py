@@ -15,7 +15,7 @@ from t2t.decoding.encoder_batches import encoder_batch
 from t2t.decoding.length_buckets import Bucket, padded, sizes_of
 from t2t.decoding.position_limits import position_limit
 from t2t.decoding.prediction import Prediction, Record
-from t2t.decoding.reading import InputLimit, text_of
+from t2t.decoding.reading import InputLimit, check_no_prefix, text_of
 from t2t.decoding.written_tokens import encode_written
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
@@ -65,7 +65,8 @@ class MaskFiller:
           records: with "inputs"; a string is its inputs.
 
         Raises:
-          UserError: which names a record without inputs, without a mask, or that is too long.
+          UserError: which names a record without inputs, without a mask, with a prefix, or that is
+            too long.
         """
         return self._batcher.by_window(numbered(records), self._predicted)
 
@@ -79,6 +80,7 @@ class MaskFiller:
         return [[self._prediction(row, *each)] for row, each in zip(rows, found, strict=True)]
 
     def _row(self, asked: Numbered) -> np.ndarray:
+        check_no_prefix(asked.record, asked.name, "masked tokens are filled in without one")
         text = text_of(asked.record, "inputs", asked.name)
         tokens = encode_written(text, self._written, self._vocabulary)
         row = self._frame.around(tokens, asked.name)

@@ -1,8 +1,11 @@
 """How many tokens a model reads, by the positions that it has vectors for."""
 
+from collections.abc import Sequence
+
 from t2t.errors import UserError
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import ModelConfig
+from t2t.models.electra import Electra
 from t2t.models.encoder_decoder import EncoderDecoder
 from t2t.models.positions import LearnedPositions, TwoDimensionalPositions
 from t2t.models.stack import Stack
@@ -16,11 +19,23 @@ def position_limit(stack: Stack) -> int | None:
     return None
 
 
+def row_limit(model: ModelConfig) -> int | None:
+    """How long a row may be that every stack of a model reads; None for any number of tokens."""
+    if isinstance(model, Electra):
+        return _least([model.generator.encoder, model.discriminator.encoder])
+    if isinstance(model, EncoderDecoder):
+        return _least([model.encoder, model.decoder])
+    return position_limit(model.decoder if isinstance(model, DecoderOnly) else model.encoder)
+
+
 def encoder_limit(model: ModelConfig) -> int | None:
     """How many tokens the encoder of an encoder-decoder reads; None for any number."""
     assert isinstance(model, EncoderDecoder)
     source = model.source_encoder
-    stacks = [model.encoder, *([source.stack] if source else [])]
+    return _least([model.encoder, *([source.stack] if source else [])])
+
+
+def _least(stacks: Sequence[Stack]) -> int | None:
     limits = [limit for stack in stacks if (limit := position_limit(stack)) is not None]
     return min(limits, default=None)
 

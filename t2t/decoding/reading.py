@@ -218,6 +218,12 @@ def until_end(tokens: np.ndarray, *stops: int | None) -> np.ndarray:
     return tokens[: ends[0]] if len(ends) else tokens
 
 
+def check_no_prefix(record: Record, name: str, why: str) -> None:
+    """Raises UserError if a record has a prefix, where `why` tells that nothing begins with it."""
+    if record.get("prefix"):
+        raise UserError(f"{name} has a prefix, but {why}; remove it.")
+
+
 def text_of(record: Record, field: str, name: str) -> str:
     """A field of a record, "" for no prefix; raises UserError if it is no string."""
     text = record.get(field, "" if field == "prefix" else None)

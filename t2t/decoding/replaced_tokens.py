@@ -14,9 +14,9 @@ from t2t.decoding.encoder_batches import encoder_batch
 from t2t.decoding.length_buckets import Bucket, padded, sizes_of
 from t2t.decoding.marked_text import marked
 from t2t.decoding.mask_filling import likeliest, masks_by_name
-from t2t.decoding.position_limits import position_limit
+from t2t.decoding.position_limits import row_limit
 from t2t.decoding.prediction import Prediction, Record
-from t2t.decoding.reading import InputLimit, text_of
+from t2t.decoding.reading import InputLimit, check_no_prefix, text_of
 from t2t.decoding.written_tokens import encode_written
 from t2t.errors import UserError
 from t2t.models.definition import Model, ModelConfig, Params
@@ -68,16 +68,10 @@ class ReplacedTokenDetector:
         self._batcher = Batcher(batch_size, "read")
         self.throughput, self._vocabulary = self._batcher.throughput, inputs.vocabulary
         self._fills = isinstance(config, Electra)
-        if isinstance(config, Electra):
-            stacks = [config.generator.encoder, config.discriminator.encoder]
-        else:
-            assert isinstance(config, EncoderOnly)  # so it was checked
-            stacks = [config.encoder]
         self._written = masks_by_name(self._vocabulary, required=self._fills)
         self._masks = sorted(set(self._written.values()))
         self._pad_id = config.tokens.pad or 0
-        limits = [position_limit(stack) for stack in stacks]
-        most = min((x for x in limits if x is not None), default=None)
+        most = row_limit(config)
         why = f"the encoder has {most} positions"
         self._frame = Frame(*around_text(model, inputs), limit, most, why)
 
@@ -98,8 +92,8 @@ class ReplacedTokenDetector:
           records: with "inputs"; a string is its inputs.
 
         Raises:
-          UserError: which names a record without inputs, that is too long, or that has a mask which
-            there is no generator for.
+          UserError: which names a record without inputs, with a prefix, that is too long, or with a
+            mask that there is no generator for.
         """
         return self._batcher.by_window(numbered(records), self._predicted)
 
@@ -113,6 +107,7 @@ class ReplacedTokenDetector:
         return [[self._prediction(row, *each)] for row, each in zip(rows, found, strict=True)]
 
     def _row(self, asked: Numbered) -> np.ndarray:
+        check_no_prefix(asked.record, asked.name, "replaced tokens are found without one")
         text = text_of(asked.record, "inputs", asked.name)
         tokens = encode_written(text, self._written, self._vocabulary)
         if not self._fills and np.isin(tokens, self._masks).any():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -71,10 +73,19 @@ def test_texts_without_a_mask_are_named():
         list(make().predict(["[MASK]" + " 3" * 29]))
 
 
+def test_a_prefix_is_refused():
+    with pytest.raises(UserError, match=r"Record 2 has a prefix, but masked tokens are filled in"):
+        list(make().predict([TEXTS[0], {"inputs": TEXTS[1], "prefix": "3"}]))
+
+
 def test_what_cannot_fill():
     with pytest.raises(UserError, match="encoders alone with an LMHead"):
         MaskFiller(Model(GPT), {}, INPUTS)
     with pytest.raises(UserError, match="Filling blanks needs the mask_id of a vocabulary"):
         MaskFiller(Model(BERT), {}, Feature(Numbers(3), add_eos=False))
+    small = dataclasses.replace(BERT, encoder=stack(positions=LearnedPositions(2)))
+    message = "the encoder has 2 positions, but 2 special tokens go around a text"
+    with pytest.raises(UserError, match=message):
+        MaskFiller(Model(small), {}, INPUTS, limit=InputLimit(truncate=True))
     with pytest.raises(UserError, match="batch_size must be at least 1"):
         make(batch_size=0)

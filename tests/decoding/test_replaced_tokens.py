@@ -128,6 +128,11 @@ def test_texts_that_are_too_long_are_named_or_cut():
     assert found.text == "[7] 4 [7] 4"
 
 
+def test_a_prefix_is_refused():
+    with pytest.raises(UserError, match=r"Record 1 has a prefix, but replaced tokens are found"):
+        list(make(hand_set()).predict([{"inputs": "4", "prefix": "3"}]))
+
+
 def test_what_cannot_detect():
     bert = EncoderOnly(VOCAB + 3, STACK, heads=(LMHead(), TokenClasses(2)))
     with pytest.raises(UserError, match="found by Electra, or by an encoder with TokenClasses"):
