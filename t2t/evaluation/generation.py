@@ -37,6 +37,7 @@ class Generation:
     ):
         """Raises UserError if positions do not suffice for inputs and new tokens."""
         self._mesh, self._config = mesh, check_generates(model.config)
+        self._stops = decoding.ends(self._config.tokens.eos)
         encodes = isinstance(self._config, EncoderDecoder)
         inputs = sequence_length.get("inputs", 0)
         self._length = inputs if encodes else inputs + 1
@@ -70,7 +71,7 @@ class Generation:
             active = np.arange(batch_size) < len(members)
             generated = self._generate(params, *map(self._on_devices, (batch, seeds, active)))
             tokens = jax.device_get(generated.tokens)[: len(members), 0]
-            texts += [vocabulary.decode(until_end(row, self._config.tokens.eos)) for row in tokens]
+            texts += [vocabulary.decode(until_end(row, *self._stops)) for row in tokens]
         return texts
 
     def _on_devices(self, tree):

@@ -1,6 +1,8 @@
 """What evaluation generates is what `Predictor` does."""
 
+import collections
 import dataclasses
+import itertools
 
 import jax
 import pytest
@@ -59,6 +61,16 @@ def test_a_policy_says_how_to_generate():
     decoding = Decoding(Beam(3), max_length=4)
     found = [p["prediction"] for p in evaluate(PREFIX_LM, decoding=decoding).predictions]
     assert found == predict(PREFIX_LM, decoding)
+
+
+def test_a_token_that_ends_an_output_is_no_part_of_it():
+    plain = predict(T5, Decoding(max_length=6))
+    stop = collections.Counter(" ".join(plain).split()).most_common(1)[0][0]
+    decoding = Decoding(max_length=6, stop_tokens=(int(stop),))
+    found = [p["prediction"] for p in evaluate(T5, decoding=decoding).predictions]
+    assert found == predict(T5, decoding)
+    until = [itertools.takewhile(lambda word: word != stop, text.split()) for text in plain]
+    assert found == [" ".join(words) for words in until]
 
 
 @pytest.mark.parametrize(
