@@ -2,10 +2,12 @@
 
 import pytest
 
+from t2t.data.features import Feature
+from t2t.data.vocabularies import ByteVocabulary
 from t2t.errors import UserError
 from t2t.reporting.inspection import Settings, collect
 from t2t.reporting.inspection.terminal import report_lines
-from tests.training.labelled import LENGTHS, TASKS
+from tests.training.labelled import LENGTHS, TASKS, labels
 
 
 def shown(task, head):
@@ -33,6 +35,8 @@ def test_a_text_and_its_class():
         "row     encoder_loss_weights [1]: [1]"
     ]
     assert starting(lines, "defined at: not registered")
+    text = report.tasks[0].traces[0].stages[0].examples[0]["inputs"]
+    assert f"text    inputs: {text!r}" in lines
 
 
 def test_pairs_have_two_types():
@@ -64,6 +68,24 @@ def test_what_a_task_lacks_is_named():
     refused(
         "sentences", "tag", "--head: 'tag' is none of classes, tags, spans. Did you mean 'tags'"
     )
+
+
+def test_what_training_refuses_is_refused():
+    labelled = TASKS["spans"].output_features | {"targets": labels("yes", "no")}
+    answers = TASKS["spans"].replace(output_features=labelled)
+    with pytest.raises(UserError, match="its targets are labels; --head=spans takes answers"):
+        collect(answers, Settings("train", LENGTHS, head="spans"))
+    plain = Feature(ByteVocabulary(), add_eos=False)
+    for name, head in [("sentences", "classes"), ("spans", "spans"), ("tags", "tags")]:
+        features = TASKS[name].output_features
+        texts = {feature: plain for feature in features if feature != "targets"}
+        task = TASKS[name].replace(output_features={**features, **texts})
+        settings = Settings("train", LENGTHS, count=1, head=head)
+        if head == "tags":
+            assert not collect(task, settings).errors  # it reads no first token
+        else:
+            with pytest.raises(UserError, match=r"neither a \[CLS\] nor a start of sequence"):
+                collect(task, settings)
 
 
 def test_rows_are_not_measured():

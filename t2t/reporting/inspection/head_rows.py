@@ -43,8 +43,12 @@ def _rows_of(head: str, task: Task) -> HeadRows:
                 f"{', '.join(map(repr, features))}."
             )
     texts, labels = features["inputs"].vocabulary, features["targets"].vocabulary
-    framing = Framing.of(texts, needs_first=False)
+    framing = Framing.of(texts, needs_first=head != "tags")
     if head == "spans":
+        if isinstance(labels, LabelVocabulary):
+            raise UserError(
+                "its targets are labels; --head=spans takes answers as they stand in 'pair'."
+            )
         return SpanRows(texts, framing, max_answer_words=1)  # of predictions, which are not shown
     if not isinstance(labels, LabelVocabulary):
         raise UserError(

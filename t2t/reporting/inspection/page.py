@@ -10,7 +10,7 @@ from t2t.reporting.inspection.packed_rows import PackedRows
 from t2t.reporting.inspection.page_charts import composition, histogram, packed
 from t2t.reporting.inspection.page_tokens import legend, token_row
 from t2t.reporting.inspection.report import Report, TaskReport
-from t2t.reporting.inspection.stage_changes import EXAMPLES_SHOWN, changes
+from t2t.reporting.inspection.stage_changes import EXAMPLES_SHOWN, changes, text_of
 from t2t.reporting.inspection.token_arrays import arrays_of
 from t2t.reporting.inspection.traces import ModelExample, Trace
 
@@ -104,7 +104,7 @@ def _trace(trace: Trace, report: TaskReport, *, is_open: bool) -> Markup:
         note = [tag("p", change.note, class_="note")] if change.note else []
         stages.append(_stage(change.stage, *fields, *note))
     for number, example in enumerate(trace.texts[:EXAMPLES_SHOWN], 1):
-        strings = [_field(name, example[name]) for name in report.task.text_features]
+        strings = [_field(name, text_of(example, name)) for name in report.task.text_features]
         stages.append(_stage(_numbered("strings", number, trace.texts), *strings))
     if trace.outcome:
         stages.append(_stage("outcome", tag("p", trace.outcome, class_="warning")))

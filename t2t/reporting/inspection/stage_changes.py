@@ -41,6 +41,12 @@ def changes(stages: Sequence[Stage]) -> Iterator[Change]:
         given = stage.examples or [{}]
 
 
+def text_of(example: Mapping[str, Any], name: str) -> Any:
+    """What is tokenised, or was by a preprocessor that keeps the text; else the tokens."""
+    value = example[name]
+    return value if isinstance(value, str) else example.get(f"{name}_pretokenized", value)
+
+
 def short(value: object, limit: int = 300) -> str:
     """`repr`, of strings and all else, cut to `limit` characters."""
     text = repr(value) if not isinstance(value, np.ndarray) else repr(value.tolist())

@@ -14,7 +14,7 @@ from t2t.reporting.inspection.lengths import Lengths, Survey
 from t2t.reporting.inspection.packed_rows import PackedRows
 from t2t.reporting.inspection.pieces import pieces, spelled_out
 from t2t.reporting.inspection.report import Report, TaskReport
-from t2t.reporting.inspection.stage_changes import EXAMPLES_SHOWN, changes, short
+from t2t.reporting.inspection.stage_changes import EXAMPLES_SHOWN, changes, short, text_of
 from t2t.reporting.inspection.token_arrays import TokenArray, arrays_of
 from t2t.reporting.inspection.traces import Trace
 
@@ -104,7 +104,7 @@ def _trace_lines(
             yield Text(f"{head} ", "cyan").append(change.note, "yellow")
     for example in trace.texts[:EXAMPLES_SHOWN]:
         for name in task.task.text_features:
-            yield Text("text    ", "cyan").append(f"{name}: {short(example[name])}")
+            yield Text("text    ", "cyan").append(f"{name}: {short(text_of(example, name))}")
     if trace.outcome:
         yield Text(trace.outcome, "yellow")
     for made in trace.made[:EXAMPLES_SHOWN]:
