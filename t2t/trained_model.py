@@ -112,9 +112,17 @@ class TrainedModel:
         *,
         batch_size: int = 64,
         limit: InputLimit = InputLimit(),  # noqa: B008 (frozen)
+        reader: Reader | None = None,
     ) -> Predictor:
-        """Generates: `load_trained("runs/x").predictor(Decoding(Beam(4))).predict(texts)`."""
-        reader = self.reader(decoding.max_length, limit)
+        """Generates: `load_trained("runs/x").predictor(Decoding(Beam(4))).predict(texts)`.
+
+        Args:
+          decoding: how to generate.
+          batch_size: records at a time.
+          limit: of inputs.
+          reader: one that there is already, with a limit of its own; None makes one.
+        """
+        reader = reader or self.reader(decoding.max_length, limit)
         decoding = with_rules(decoding, self.generation)
         return Predictor(self.model, self.params, reader, decoding, batch_size=batch_size)
 
@@ -220,7 +228,7 @@ class TrainedModel:
         sequence_length: Mapping[str, int] | None = None,
         **changes: Any,
     ) -> dict[str, TaskResult]:
-        """Evaluates as training did, but for what is given.
+        """Evaluates as training did, but for what is given; keeps to the settings of an import.
 
         Args:
           split: of each task.
@@ -232,13 +240,20 @@ class TrainedModel:
         policy = self.arguments.get("evaluation", EvalPolicy())
         if split is not None:
             changes["split"] = split
-        lengths = self.arguments.get("sequence_length", {"inputs": 512, "targets": 114})
+        lengths = {
+            **self.arguments.get("sequence_length", {"inputs": 512, "targets": 114}),
+            **(sequence_length or {}),
+        }
+        policy = dataclasses.replace(policy, **changes)
+        if self.generation:
+            decoding = with_rules(policy.decoding_of(lengths), self.generation)
+            policy = dataclasses.replace(policy, decoding=decoding)
         evaluator = Evaluator(
             self.model,
             self.arguments.get("mesh", MeshShape()).mesh(),
             self.task_or_mixture,
-            {**lengths, **(sequence_length or {})},
-            dataclasses.replace(policy, **changes),
+            lengths,
+            policy,
             self.arguments.get("seed", 0),
             self.arguments.get("converter"),
             self.loss,

@@ -15,6 +15,7 @@ from t2t.data.features import Feature
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources import InMemoryDataSource
 from t2t.data.vocabularies import ByteVocabulary, PassThroughVocabulary
+from t2t.decoding.reading import InputLimit
 from t2t.interop.hugging_face import load_hf, save_hf
 from t2t.models.config import Compute
 from t2t.models.lora import LoRA, make_model
@@ -134,6 +135,20 @@ def test_imported_used_exported_and_imported_again(imported, capsys, tmp_path):
     assert f"'again': EncoderDecoder of {count:,} parameters." in message(capsys)
     assert_same(load_trained("again").params, trained.params)
     assert load_trained("again").model.config == trained.model.config
+
+
+def test_infer_makes_one_reader(imported, monkeypatch):
+    made, reader = [], TrainedModel.reader
+
+    def counted(self, *arguments):
+        made.append(arguments)
+        return reader(self, *arguments)
+
+    monkeypatch.setattr(TrainedModel, "reader", counted)
+    Path("in.txt").write_text("")
+    words = ["--input", "in.txt", "--truncate", "--max_input_length", "5"]
+    assert main(["infer", "--model_dir", imported, *words]) == 0
+    assert made == [(64, InputLimit(5, truncate=True))]
 
 
 def test_what_is_imported(imported):

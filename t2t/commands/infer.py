@@ -92,7 +92,7 @@ def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts
     reader = trained.reader(decoding.max_length, limit)
     extra = processors_of(args, reader.vocabulary, reader.eos_id)
     decoding = dataclasses.replace(decoding, processors=(*decoding.processors, *extra))
-    predictor = trained.predictor(decoding, batch_size=args.batch_size, limit=limit)
+    predictor = trained.predictor(decoding, batch_size=args.batch_size, reader=reader)
     return predictor, decoding.strategy.num_returned > 1
 
 
