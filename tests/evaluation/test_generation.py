@@ -22,6 +22,7 @@ from t2t.evaluation.generation import Generation, generates
 from t2t.evaluation.metrics import exact_match
 from t2t.models.definition import Model
 from t2t.models.encoder_only import EncoderOnly
+from t2t.trained_model import TrainedModel
 from t2t.training.partitioning import MeshShape
 from tests.decoding.numbers import VOCAB, Numbers, stack, texts
 from tests.decoding.predicting import BOTH, GPT, PREFIX_LM, T5, params_of
@@ -71,6 +72,20 @@ def test_a_token_that_ends_an_output_is_no_part_of_it():
     assert found == predict(T5, decoding)
     until = [itertools.takewhile(lambda word: word != stop, text.split()) for text in plain]
     assert found == [" ".join(words) for words in until]
+
+
+def test_an_imported_model_keeps_to_its_settings():
+    words = collections.Counter(" ".join(predict(T5, Decoding(max_length=6))).split())
+    often, other, _ = (int(word) for word, _ in words.most_common(3))
+    settings = {"eos_token_id": [1, other], "suppress_tokens": [often], "forced_bos_token_id": 9}
+    imported = TrainedModel({}, Model(T5), params_of(T5), 0, TASK, None, settings)
+    result = imported.evaluate(sequence_length=LENGTHS, batch_size=8)["numbers"]
+    found = [p["prediction"].split() for p in result.predictions]
+    predicted = imported.predictor(Decoding(max_length=6)).predict(INPUTS)
+    assert found == [one[0].text.split() for one in predicted]
+    assert {text[0] for text in found} == {"9"}
+    assert not {str(often), str(other)} & {word for text in found for word in text}
+    assert len(set(map(tuple, found))) > 3
 
 
 @pytest.mark.parametrize(
