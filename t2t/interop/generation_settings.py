@@ -21,54 +21,70 @@ _STOPS = {True: "first", False: "heuristic", "never": "exact"}
 _SAMPLING = ("temperature", "top_k", "top_p", "min_p")
 _OTHERS = {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0}
 _FLAGS = {"no_repeat_ngram_size": "no_repeat_ngrams"}
-# What would change the outputs and has no counterpart here, by its value that changes nothing.
+# All else that would change the outputs, none of it done here; by its value that changes nothing.
 _UNKNOWN: dict[str, Any] = {
     "begin_suppress_tokens": None,
+    "constraints": None,
     "diversity_penalty": 0.0,
+    "dola_layers": None,
     "encoder_no_repeat_ngram_size": 0,
     "encoder_repetition_penalty": 1.0,
     "epsilon_cutoff": 0.0,
     "eta_cutoff": 0.0,
     "exponential_decay_length_penalty": None,
+    "force_words_ids": None,
+    "guidance_scale": 1.0,
+    "max_time": None,
     "num_beam_groups": 1,
+    "penalty_alpha": 0.0,
+    "remove_invalid_values": False,
+    "renormalize_logits": False,
     "sequence_bias": None,
     "stop_strings": None,
+    "token_healing": False,
+    "top_h": None,
     "typical_p": 1.0,
+    "watermarking_config": None,
 }
 
-_RULES = (
-    "decoder_start_token_id",
-    "eos_token_id",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "suppress_tokens",
-    "bad_words_ids",
-)
+# How deep token ids may stand in lists.
+_DEPTHS = ("a token id", "a list of token ids", "a list of lists of token ids")
+_RULES = {
+    "decoder_start_token_id": (0,),
+    "eos_token_id": (0, 1),
+    "forced_bos_token_id": (0,),
+    "forced_eos_token_id": (0, 1),
+    "suppress_tokens": (1,),
+    "bad_words_ids": (2,),
+}
 _PREFERENCES = (
     *("max_length", "max_new_tokens", "min_length", "min_new_tokens"),
     *("num_beams", "num_return_sequences", "early_stopping", "length_penalty", "do_sample"),
     *(*_SAMPLING, *_OTHERS, *_UNKNOWN),
 )
 _KNOWN = (*_RULES, *_PREFERENCES)
-_FREE = ("early_stopping", *_UNKNOWN)
 
 
 def read_generation(folder: Path, config: Settings) -> dict[str, Any]:
     """The settings in generation_config.json; where there is none, those of config.json.
 
     Raises:
-      UserError: if it is no JSON object, or one of them is no number and no token that has to be.
+      UserError: if it is no JSON object, or one of them is not of its kind.
     """
     path = folder / "generation_config.json"
     settings = json_object(path) if path.is_file() else config
+    where = path if path.is_file() else folder / "config.json"
     found = {name: settings[name] for name in _KNOWN if settings.get(name) is not None}
     for name, value in found.items():
         if name in _RULES:
-            kind, fits = "token ids", all(isinstance(i, int) and i >= 0 for i in _flat(value))
+            kind = " or ".join(_DEPTHS[depth] for depth in _RULES[name])
+            fits = any(_are_ids(value, depth) for depth in _RULES[name])
+        elif name == "early_stopping":
+            kind, fits = "true, false or 'never'", value in list(_STOPS)
         else:
-            kind, fits = "a number", name in _FREE or isinstance(value, int | float)
+            kind, fits = "a number", name in _UNKNOWN or isinstance(value, int | float)
         if not fits:
-            raise UserError(f"In '{folder}', {name} is {value!r}; it has to be {kind}.")
+            raise UserError(f"In '{where}', {name} is {value!r}; it has to be {kind}.")
     return found
 
 
@@ -127,28 +143,29 @@ def _flags(settings: Settings, has_encoder: bool) -> Iterator[str]:
             yield f"--{name}_decode_length={length}"
         elif has_encoder and settings.get(f"{name}_length", 0) > 1:  # counts the start token
             yield f"--{name}_decode_length={settings[f'{name}_length'] - 1}"
+    returned = settings.get("num_return_sequences", 1)
     if (beams := settings.get("num_beams", 1)) > 1:
-        stop = _STOPS.get(settings.get("early_stopping", False), "heuristic")
+        stop = _STOPS[settings.get("early_stopping", False)]
         yield f"--beams={beams} --gin.Beam.stop=\"'{stop}'\""
-        yield "--gin.Beam.length_penalty=@LengthPower()"
+        yield "--gin.Beam.length_penalty='@LengthPower()'"
         yield f"--gin.LengthPower.exponent={float(settings.get('length_penalty', 1.0))}"
-        if (returned := settings.get("num_return_sequences", 1)) > 1:
+        if returned > 1:
             yield f"--num_outputs={returned}"
     elif settings.get("do_sample"):
         given = {"temperature": 1.0, "top_k": 50, **settings}  # as transformers has them
         yield from (f"--{name}={given[name]}" for name in _SAMPLING if given.get(name))
+        if returned > 1:
+            yield f"--samples={returned}"
     for name, off in _OTHERS.items():
         if settings.get(name, off) != off:
             yield f"--{_FLAGS.get(name, name)}={settings[name]}"
 
 
-def _flat(value: Any) -> Iterator[Any]:
-    """What is in lists of lists, or the value itself."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield value
+def _are_ids(value: Any, depth: int) -> bool:
+    """Whether it is a token id, or a list of them, or of such lists, `depth` deep."""
+    if depth:
+        return isinstance(value, list) and all(_are_ids(item, depth - 1) for item in value)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _ids(value: Any) -> tuple[int, ...]:
