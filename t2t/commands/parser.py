@@ -26,18 +26,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         known = self._words()
-        words = [word.strip("',").split("=")[0] for word in message.split()]
+        words = [word.strip("',:()").split("=")[0] for word in message.split()]
         hints = [did_you_mean(word, known) for word in words if word not in known]
         hint = next((h for h in hints if h), "")
         self.exit(2, f"t2t: error: {message}.{hint} See `{self.prog} --help`.\n")
 
     def _words(self) -> list[str]:
-        """All flags and commands, those of sub-commands too."""
+        """All flags, their choices and commands, those of sub-commands too."""
         words: list[str] = []
         for action in self._actions:
-            words += action.option_strings
-            for name, sub in action.choices.items() if isinstance(action.choices, dict) else ():
-                words += [name, *sub._words()]
+            words += [*action.option_strings, *map(str, action.choices or ())]
+            for sub in action.choices.values() if isinstance(action.choices, dict) else ():
+                words += sub._words()
         return words
 
 
