@@ -78,6 +78,7 @@ DECODING = (
     "t2t.decoding.beam:Beam",
     *(f"t2t.decoding.length_penalties:{name}" for name in ("BrevityPenalty", "LengthPower")),
     *(f"t2t.decoding.processors.allowed:{name}" for name in ("AllowedTokens", "BlockedTokens")),
+    *(f"t2t.decoding.processors.forced:{name}" for name in ("ForcedFirst", "ForcedLast")),
     "t2t.decoding.processors.lengths:MinLength",
     "t2t.decoding.processors.ngrams:NoRepeatNGrams",
     "t2t.decoding.processors.repetition:RepetitionPenalty",

@@ -70,9 +70,12 @@ def frame_of(folder: Path, vocabulary: Vocabulary) -> tuple[Ids, Ids]:
 
 
 def write_frame(folder: Path, vocabulary: Vocabulary, model: ModelConfig) -> None:
-    """Makes a tokenizer.json that puts nothing around texts do it as this model was trained.
+    """Makes a tokenizer.json that puts nothing around texts put there what such a model reads.
 
-    Encoders read [CLS] text [SEP], encoders with a decoder text and end, decoders start and text.
+    That is the default of its kind: encoders read [CLS] text [SEP], encoders with a decoder text
+    and end of sequence, decoders start token and text. What its tasks put there, such as no end of
+    sequence (`add_eos=False`), is not known here. Tokens that the vocabulary or the file does not
+    have are left out; a tokenizer.json that puts anything there stays as it is.
     """
     path = folder / "tokenizer.json"
     if not path.is_file() or frame_of(folder, vocabulary) != ((), ()):

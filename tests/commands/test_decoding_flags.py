@@ -12,6 +12,7 @@ from t2t.decoding.decoding import Decoding
 from t2t.decoding.greedy import Greedy
 from t2t.decoding.length_penalties import BrevityPenalty, LengthPower
 from t2t.decoding.processors.allowed import AllowedTokens, BlockedTokens
+from t2t.decoding.processors.forced import ForcedFirst, ForcedLast
 from t2t.decoding.processors.ngrams import NoRepeatNGrams
 from t2t.decoding.processors.repetition import RepetitionPenalty
 from t2t.decoding.sampling import Sampling
@@ -68,6 +69,13 @@ def test_gin_says_everything_and_flags_win(tmp_path):
         "RepetitionPenalty.penalty = 1.5",
     ]
     assert decoding("", *processors).processors == (NoRepeatNGrams(2), RepetitionPenalty(1.5))
+    processors = [
+        "Decoding.processors = (@ForcedFirst(), @ForcedLast())",
+        "ForcedFirst.token = 5",
+        "ForcedLast.token = 1",
+        "ForcedLast.max_length = 64",
+    ]
+    assert decoding("", *processors).processors == (ForcedFirst(5), ForcedLast(1, 64))
 
 
 def test_functions_of_a_module_of_ones_own(tmp_path, monkeypatch):
