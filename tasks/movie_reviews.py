@@ -1,9 +1,11 @@
-"""Single sentences: is a sentence of a movie review positive or negative?
+"""Single sentences: is a sentence of a movie review positive or negative? Pairs: which is more so?
 
 10,605 sentences of Rotten Tomatoes reviews, each rated by 20 people from -4 to 4 (Hutto and
 Gilbert, "VADER", ICWSM 2014), from the source package of vaderSentiment 0.5 (MIT; later ones lack
-them). Left out are those rated between -0.5 and 0.5. One in ten is held out.
+them). One in ten is held out.
 """
+
+import zlib
 
 from t2t_tasks.archives import Archive, read_tar
 from t2t_tasks.labelled import add_labelled, held_out
@@ -12,17 +14,44 @@ ARCHIVE = Archive("pip download --no-deps vaderSentiment==0.5", "vaderSentiment-
 FILE = "movieReviewSnippets_GroundTruth.txt"
 
 
+OTHERS = 4  # that a sentence is compared with
+
+
 def reviews(split: str) -> list[dict[str, str]]:
-    """`{"inputs": sentence, "targets": "positive" or "negative"}`."""
+    """`{"inputs": sentence, "targets": "positive" or "negative"}`, but for those near 0."""
+    return [
+        {"inputs": sentence, "targets": "positive" if rating > 0 else "negative"}
+        for sentence, rating in _rated(split)
+        if abs(rating) >= 0.5
+    ]
+
+
+def pairs(split: str) -> list[dict[str, str]]:
+    """`{"inputs": sentence, "pair": sentence, "targets": "first" or "second"}`: the better one.
+
+    Both are of the split, and their ratings at least 2 apart.
+    """
+    rated = _rated(split)
+    examples = []
+    for number, (first, rating) in enumerate(rated):
+        for draw in range(OTHERS):
+            second, other = rated[zlib.crc32(f"{number} {draw}".encode()) % len(rated)]
+            if abs(rating - other) >= 2:
+                better = "first" if rating > other else "second"
+                examples.append({"inputs": first, "pair": second, "targets": better})
+    return examples
+
+
+def _rated(split: str) -> list[tuple[str, float]]:
+    """Sentences and their mean ratings."""
     [inner] = ARCHIVE.read("hutto_ICWSM_2014.tar.gz").values()
     [content] = read_tar(inner, lambda path: path.endswith(f"/{FILE}")).values()
-    examples = []
-    for line in content.decode("utf-8").splitlines():
-        _, rating, sentence = line.split("\t")
-        if abs(float(rating)) >= 0.5 and held_out(sentence) == (split == "validation"):
-            label = "positive" if float(rating) > 0 else "negative"
-            examples.append({"inputs": sentence, "targets": label})
-    return examples
+    rows = (line.split("\t") for line in content.decode("utf-8").splitlines())
+    return [
+        (sentence, float(rating))
+        for _, rating, sentence in rows
+        if held_out(sentence) == (split == "validation")
+    ]
 
 
 add_labelled(
@@ -31,4 +60,11 @@ add_labelled(
     splits=["train", "validation"],
     labels=("negative", "positive"),
     prompt="review: {inputs} sentiment:",
+)
+add_labelled(
+    "movie_review_pairs",
+    pairs,
+    splits=["train", "validation"],
+    labels=("first", "second"),
+    prompt="review: {inputs} review: {pair} better:",
 )

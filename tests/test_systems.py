@@ -31,7 +31,7 @@ SPEECH = (
 )
 EXAMPLES = {
     "sotu": {"text": SPEECH * 4},
-    "sotu_same_speech": {"inputs": SPEECH, "pair": SPEECH, "targets": "same"},
+    "movie_review_pairs": {"inputs": "Warm and funny.", "pair": "A bore.", "targets": "first"},
     "movie_reviews": {"inputs": "A warm and funny film.", "targets": "positive"},
     "movie_reviews_text": {"inputs": "A warm and funny film.", "targets": "positive"},
     "brown_tags": {"inputs": "The cat sat .", "targets": "DET NOUN VERB ."},

@@ -229,34 +229,22 @@ def test_splits_have_no_text_in_common(folder, monkeypatch):
             assert sum(map(len, texts)) == len(set().union(*texts)), field
 
 
-def test_pairs_of_passages_have_the_label_of_their_speeches(monkeypatch):
-    pairs = module("sotu_pairs")
-    documents = [
-        {"text": "\n\n".join(f"Speech{d} passage{p} " + "word " * 30 for p in range(6 + d))}
-        for d in range(5)
-    ]
-    monkeypatch.setattr(pairs, "speeches", lambda split: documents)
-    made = pairs.pairs("validation")
-    assert len(made) == sum(6 + d for d in range(5))
-    for example in made:
-        (one, place), (other, far) = (e.split()[:2] for e in (example["inputs"], example["pair"]))
-        assert example["targets"] == ("same" if one == other else "different")
-        if one == other:
-            assert abs(int(place[7:]) - int(far[7:])) > 1
-    assert 0.3 < np.mean([e["targets"] == "same" for e in made]) < 0.7
+def test_the_better_review_of_a_pair_is_named(folder, monkeypatch):
+    monkeypatch.setattr(archives, "REVIEWS", [(i % 9 - 4.0, t) for i, t in enumerate(SENTENCES)])
+    archives.write_all(folder)
+    reviews = module("movie_reviews")
+    for split in ("train", "validation"):
+        ratings = dict(reviews._rated(split))
+        made = reviews.pairs(split)
+        assert 2 * len(ratings) < len(made) < 3 * len(ratings)  # 42 of 81 pairs of ratings, of 4
+        assert 0.4 < np.mean([example["targets"] == "first" for example in made]) < 0.6
+        for example in made:
+            first, second = ratings[example["inputs"]], ratings[example["pair"]]
+            assert abs(first - second) >= 2
+            assert example["targets"] == ("first" if first > second else "second")
 
 
-def test_passages_of_both_splits_come_from_different_speeches():
-    pairs = module("sotu_pairs").pairs
-    train, validation = (
-        {text for example in pairs(split) for text in (example["inputs"], example["pair"])}
-        for split in ("train", "validation")
-    )
-    assert len(train) > 10 * len(validation) > 10_000
-    assert not train & validation
-
-
-@pytest.mark.parametrize("name", ["movie_reviews", "reuters", "sotu_same_speech", "brown_tags"])
+@pytest.mark.parametrize("name", ["movie_reviews", "reuters", "movie_review_pairs", "brown_tags"])
 def test_labels_are_text_for_heads_and_for_text_to_text(name, folder):
     task, text_task = get_mixture_or_task(name), get_mixture_or_task(f"{name}_text")
     assert isinstance(task.output_features["targets"].vocabulary, LabelVocabulary)
@@ -264,7 +252,7 @@ def test_labels_are_text_for_heads_and_for_text_to_text(name, folder):
         "movie_reviews": lambda: module("movie_reviews").reviews("train"),
         "reuters": lambda: module("reuters").news("train"),
         "brown_tags": lambda: module("brown").sentences("train"),
-        "sotu_same_speech": lambda: [{"inputs": "a", "pair": "b", "targets": "same"}],
+        "movie_review_pairs": lambda: module("movie_reviews").pairs("train"),
     }[name]
     for example in load():
         task.output_features["targets"].vocabulary.encode(example["targets"])
