@@ -141,12 +141,19 @@ class Checkpoints:
         self.seal()
 
     def seal(self) -> None:
-        """Adds the manifests of what has been committed by now; call it now and then."""
+        """Adds the manifests of what has been committed by now; call it now and then.
+
+        Raises:
+          UserError: if one cannot be written. Its checkpoint is complete without.
+        """
         if self._policy is None or jax.process_index() or self._manager.is_saving_in_progress():
             return
         for step in self.steps():
             if not (self._folder(step) / NAME).exists():
-                write_manifest(self._folder(step))
+                try:
+                    write_manifest(self._folder(step))
+                except OSError as error:
+                    raise self._failed(step, error) from error
 
     def restore(
         self, abstract: TrainState, *, fall_back: bool = False

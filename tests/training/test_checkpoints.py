@@ -1,6 +1,8 @@
 """Saving, keeping, restoring; and what happens to damaged, unfinished and impossible saves."""
 
+import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -223,6 +225,21 @@ def test_kill_in_the_middle_of_a_save_leaves_complete_checkpoints(folder, state,
     with Checkpoints(folder) as checkpoints:
         assert checkpoints.steps()[-1] == step + 1
     assert not list(folder.glob("*tmp*"))
+
+
+def test_a_manifest_that_cannot_be_written_is_no_traceback(folder, state, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("t2t.training.checkpoints.write_manifest", full)
+    with (
+        pytest.raises(UserError, match=r"checkpoint of step 1 .*no space left on device"),
+        Checkpoints(folder, CheckpointPolicy()) as checkpoints,
+    ):
+        checkpoints.save(at(state, 1), {})
+    with Checkpoints(folder) as checkpoints:
+        restored, _ = checkpoints.restore(abstract())
+    assert int(restored.step) == 1
 
 
 def test_really_full_disk_keeps_the_checkpoint_before(tmp_path, state):
