@@ -14,7 +14,7 @@ ARCHIVE = Archive("pip download --no-deps vaderSentiment==0.5", "vaderSentiment-
 FILE = "movieReviewSnippets_GroundTruth.txt"
 
 
-OTHERS = 4  # that a sentence is compared with
+OTHERS = 8  # that a sentence is compared with
 
 
 def reviews(split: str) -> list[dict[str, str]]:
