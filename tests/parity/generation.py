@@ -7,6 +7,8 @@ never said: transformers takes that of prompts for something that was.
 import dataclasses
 import functools
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +45,7 @@ class Settings:
     Attributes:
       prefix: tokens that an encoder-decoder's output is forced to begin with.
       ragged: whether rows have prefixes of different lengths, at most that.
+      several_ends: whether three tokens that are often said end a text, too.
     """
 
     num_beams: int = 1
@@ -54,14 +57,16 @@ class Settings:
     repetition_penalty: float = 1.0
     prefix: int = 0
     ragged: bool = False
+    several_ends: bool = False
 
     def __str__(self) -> str:
         default = vars(Settings())
         given = {name: value for name, value in vars(self).items() if value != default[name]}
         return ",".join(f"{name}={value}" for name, value in given.items()) or "plain"
 
-    def theirs(self, eos: int | None, pad: int) -> GenerationConfig:
-        settings = {n: v for n, v in vars(self).items() if n not in ("prefix", "ragged")}
+    def theirs(self, ends: Sequence[int], pad: int) -> GenerationConfig:
+        ours = ("prefix", "ragged", "several_ends")
+        settings = {n: v for n, v in vars(self).items() if n not in ours}
         if self.num_beams == 1:
             settings = {
                 n: v for n, v in settings.items() if n not in ("length_penalty", "early_stopping")
@@ -69,7 +74,7 @@ class Settings:
         return GenerationConfig(
             **settings,
             max_new_tokens=NEW,
-            eos_token_id=eos,
+            eos_token_id=list(ends) or None,
             pad_token_id=pad,
             suppress_tokens=[pad],
             use_cache=False,  # T5's has room for as many layers as the encoder has
@@ -78,7 +83,7 @@ class Settings:
             output_scores=True,
         )
 
-    def ours(self, pad: int) -> Decoding:
+    def ours(self, ends: Sequence[int], pad: int) -> Decoding:
         processors: list[Any] = [BlockedTokens((pad,))]
         if self.repetition_penalty != 1:
             processors.append(RepetitionPenalty(self.repetition_penalty))
@@ -88,7 +93,7 @@ class Settings:
         if self.num_beams > 1:
             penalty, stop = LengthPower(self.length_penalty), _STOPS[self.early_stopping]
             strategy = Beam(self.num_beams, self.num_return_sequences, penalty, stop)
-        return Decoding(strategy, NEW, self.min_new_tokens, tuple(processors))
+        return Decoding(strategy, NEW, self.min_new_tokens, tuple(processors), tuple(ends[1:]))
 
 
 class Outputs(NamedTuple):
@@ -99,7 +104,7 @@ class Outputs(NamedTuple):
 
 
 class Generator:
-    """A random model, of transformers and ours; `eos` is chosen by what it says."""
+    """A random model, of transformers and ours; what ends its texts is chosen by what it says."""
 
     def __init__(self, case: Case, seed: int = 0):
         self._theirs = random_model(case, seed)
@@ -112,8 +117,11 @@ class Generator:
             self._theirs.save_pretrained(folder)
             config, self._params, _ = load_hf(Path(folder))
         self.pad = config.tokens.pad or 0
-        self._ours, self.eos = config, None
-        self.eos = _said_by_some(self.theirs(Settings(), self.batch(Settings(), 0)).tokens)
+        self._ours, self._ends = config, ()
+        said = self.theirs(Settings(), self.batch(Settings(), 0)).tokens
+        self.eos = _said_by_some(said)
+        often = Counter(said[said != self.eos].tolist()).most_common(3)
+        self._ends = (self.eos, *(token for token, _ in often))
         tokens = dataclasses.replace(config.tokens, eos=self.eos)
         self._ours = dataclasses.replace(config, tokens=tokens)
         model = Model(self._ours)
@@ -148,10 +156,13 @@ class Generator:
             segments[i, length - len(text) - 1 :] = 1
         return {"decoder_input_tokens": tokens, "decoder_segment_ids": segments}
 
+    def ends(self, settings: Settings) -> tuple[int, ...]:
+        """What ends a text, the model's own end of sequence first."""
+        return self._ends if settings.several_ends else self._ends[:1]
+
     def ours(self, settings: Settings, batch: Batch) -> Outputs:
-        return Outputs(
-            *jax.device_get(self._generate(self._params, batch, settings.ours(self.pad)))
-        )
+        decoding = settings.ours(self.ends(settings), self.pad)
+        return Outputs(*jax.device_get(self._generate(self._params, batch, decoding)))
 
     def theirs(self, settings: Settings, batch: Batch) -> Outputs:
         given = {name: torch.from_numpy(array).long() for name, array in batch.items()}
@@ -165,13 +176,15 @@ class Generator:
                 "decoder_input_ids": prompt,
                 "decoder_attention_mask": real,
             }
-        config = settings.theirs(self.eos, self.pad)
+        ends = self.ends(settings)
+        config = settings.theirs(ends, self.pad)
         output = self._theirs.generate(**arguments, generation_config=config)
         said = output.sequences[:, prompt.shape[1] :].numpy()
         tokens = np.zeros((len(said), NEW), np.int32)
         tokens[:, : said.shape[1]] = said
-        ends = np.cumsum(tokens == self.eos, axis=1)
-        real = (ends == 0) | ((ends == 1) & (tokens == self.eos))
+        is_end = np.isin(tokens, ends)
+        ended = np.cumsum(is_end, axis=1)
+        real = (ended == 0) | ((ended == 1) & is_end)
         tokens[~real] = 0
         if settings.num_beams > 1:
             scores = output.sequences_scores.numpy()

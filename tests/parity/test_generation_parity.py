@@ -106,6 +106,17 @@ BEAMS = [
     Settings(num_beams=4, num_return_sequences=2, length_penalty=2.0, early_stopping=True),
     Settings(num_beams=3, num_return_sequences=3, length_penalty=0.6, early_stopping="never"),
 ]
+SEVERAL_ENDS = [
+    Settings(several_ends=True, min_new_tokens=3),
+    Settings(several_ends=True, num_beams=2, num_return_sequences=2, length_penalty=2.0),
+    Settings(
+        several_ends=True,
+        num_beams=3,
+        num_return_sequences=3,
+        early_stopping=True,
+        min_new_tokens=2,
+    ),
+]
 RAGGED = Settings(num_beams=3, num_return_sequences=3, prefix=4, ragged=True)
 
 
@@ -145,6 +156,14 @@ def test_beams(case, settings):
     tokens = compared(case, settings)
     ended = (tokens == generator(case).eos).any(axis=2)
     assert 0 < ended.sum() < ended.size
+
+
+@pytest.mark.parametrize("settings", SEVERAL_ENDS, ids=str)
+@pytest.mark.parametrize("case", [ENCODER_DECODERS[3], DECODERS[0]], ids=str)
+def test_several_ends(case, settings):
+    tokens, ends = compared(case, settings), generator(case).ends(settings)
+    assert len(np.intersect1d(tokens, ends)) > 1
+    assert not np.isin(tokens[:, :, : settings.min_new_tokens], ends).any()
 
 
 @pytest.mark.parametrize("case", [ENCODER_DECODERS[0], ENCODER_DECODERS[4]], ids=str)
