@@ -57,24 +57,29 @@ def test_spans_are_two_columns():
     assert starting(lines, f"row     encoder_labels [2]: [{first}, {last}]")
 
 
-def refused(name, head, match):
-    with pytest.raises(UserError, match=match):
-        collect(TASKS[name], Settings("train", LENGTHS, head=head))
+def refused(name, head, match, **features):
+    task = TASKS[name].replace(output_features=TASKS[name].output_features | features)
+    with pytest.raises(UserError, match=f"Task '{task.name}': {match}"):
+        collect(task, Settings("train", LENGTHS, head=head))
 
 
 def test_what_a_task_lacks_is_named():
-    refused("spans", "classes", "'toy_spans': --head=classes reads labels, but the vocabulary of")
-    refused("sentences", "spans", "'toy_sentences': --head=spans reads the feature 'pair'")
-    refused(
-        "sentences", "tag", "--head: 'tag' is none of classes, tags, spans. Did you mean 'tags'"
-    )
+    refused("spans", "classes", "a head is trained on labels, but the vocabulary of")
+    refused("sentences", "spans", "this head reads the feature 'pair', but there is only")
+    with pytest.raises(UserError, match="'tag' is none of classes, tags, spans"):
+        Settings("train", LENGTHS, head="tag")
 
 
 def test_what_training_refuses_is_refused():
-    labelled = TASKS["spans"].output_features | {"targets": labels("yes", "no")}
-    answers = TASKS["spans"].replace(output_features=labelled)
-    with pytest.raises(UserError, match="its targets are labels; --head=spans takes answers"):
-        collect(answers, Settings("train", LENGTHS, head="spans"))
+    refused("spans", "spans", "its targets are labels", targets=labels("yes", "no"))
+    refused("pairs", "tags", "it has a feature 'pair', but only words of 'inputs' have tags")
+    refused("tags", "tags", "the tag 'a b' has a space in it", targets=labels("a b", "c"))
+    for name, head in [("pairs", "classes"), ("spans", "spans")]:
+        other = Feature(ByteVocabulary(7))
+        refused(name, head, "'inputs' and 'pair' are in one row, but have different", pair=other)
+
+
+def test_what_has_nothing_to_begin_rows_with_is_refused():
     plain = Feature(ByteVocabulary(), add_eos=False)
     for name, head in [("sentences", "classes"), ("spans", "spans"), ("tags", "tags")]:
         features = TASKS[name].output_features

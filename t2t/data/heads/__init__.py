@@ -7,6 +7,7 @@ the end of a task, which stays what it was for its metrics: strings in, strings 
 from t2t.data.heads.base import HeadRows as HeadRows
 from t2t.data.heads.base import Reading as Reading
 from t2t.data.heads.base import Row as Row
+from t2t.data.heads.base import labels_of as labels_of
 from t2t.data.heads.classification import ClassRows as ClassRows
 from t2t.data.heads.classification import PairClassRows as PairClassRows
 from t2t.data.heads.framing import Framing as Framing

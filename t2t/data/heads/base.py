@@ -7,9 +7,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from t2t.data.features import Feature
 from t2t.data.heads.framing import Framing
 from t2t.data.sources import Example
-from t2t.data.vocabularies import Vocabulary
+from t2t.data.vocabularies import LabelVocabulary, Vocabulary
 from t2t.errors import UserError
 
 Row = Mapping[str, np.ndarray]
@@ -39,6 +40,21 @@ class HeadRows(abc.ABC):
 
     text_features: ClassVar[tuple[str, ...]] = ("inputs",)
     made: ClassVar[tuple[str, ...]] = ("token_types", "labels", "loss_weights")
+
+    @classmethod
+    def check(cls, features: Mapping[str, Feature]) -> None:
+        """Raises UserError if these features of a task are no such texts and labels."""
+        for name in cls.text_features:
+            if name not in features:
+                raise UserError(
+                    f"this head reads the feature '{name}', but there is only "
+                    f"{', '.join(map(repr, features))}."
+                )
+        if "pair" in features and features["pair"].vocabulary != features["inputs"].vocabulary:
+            raise UserError(
+                f"'inputs' and 'pair' are in one row, but have different vocabularies: "
+                f"{features['inputs'].vocabulary!r} and {features['pair'].vocabulary!r}."
+            )
 
     def __call__(self, example: Example, sequence_length: Mapping[str, int]) -> dict[str, Any]:
         """The example with a row in place of its "inputs", which stay as "inputs_pretokenized".
@@ -88,6 +104,17 @@ class HeadRows(abc.ABC):
           outputs: float32 logits of the head: `[classes]`, or `[length, classes]` of a head of
             tokens; what stands behind the row's own tokens does not matter.
         """
+
+
+def labels_of(features: Mapping[str, Feature]) -> LabelVocabulary:
+    """The labels of a task; raises UserError if its targets are something else."""
+    vocabulary = features["targets"].vocabulary
+    if not isinstance(vocabulary, LabelVocabulary):
+        raise UserError(
+            f"a head is trained on labels, but the vocabulary of 'targets' is {vocabulary!r}. Give "
+            f"it that of the labels: Feature(LabelVocabulary(('yes', 'no')), add_eos=False)."
+        )
+    return vocabulary
 
 
 def log_softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:

@@ -1,11 +1,13 @@
 """Rows with one class: a single text, or a pair."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
-from t2t.data.heads.base import HeadRows, Reading, Row, log_softmax
+from t2t.data.features import Feature
+from t2t.data.heads.base import HeadRows, Reading, Row, labels_of, log_softmax
 from t2t.data.heads.framing import longest_first
 from t2t.data.sources import Example
 from t2t.data.vocabularies.labels import LabelVocabulary
@@ -21,6 +23,11 @@ class ClassRows(HeadRows):
     """
 
     classes: LabelVocabulary
+
+    @classmethod
+    def check(cls, features: Mapping[str, Feature]) -> None:
+        super().check(features)
+        labels_of(features)
 
     def row(self, example: Example, length: int) -> dict[str, np.ndarray]:
         (text,) = self.texts(example)

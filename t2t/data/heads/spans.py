@@ -3,14 +3,17 @@
 import collections
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
+from t2t.data.features import Feature
 from t2t.data.heads.base import HeadRows, Reading, Row, log_softmax
 from t2t.data.heads.words import encode_words, words_and_marks
 from t2t.data.sources import Example
+from t2t.data.vocabularies.labels import LabelVocabulary
+from t2t.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,12 @@ class SpanRows(HeadRows):
     _seen: collections.Counter = dataclasses.field(
         default_factory=collections.Counter, init=False, compare=False, repr=False
     )
+
+    @classmethod
+    def check(cls, features: Mapping[str, Feature]) -> None:
+        super().check(features)
+        if isinstance(features["targets"].vocabulary, LabelVocabulary):
+            raise UserError("its targets are labels, but answers are text as it stands in 'pair'.")
 
     def row(self, example: Example, length: int) -> dict[str, np.ndarray]:
         """The context is cut; the question only if it would fill more than half a row."""

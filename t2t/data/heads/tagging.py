@@ -2,11 +2,13 @@
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
-from t2t.data.heads.base import HeadRows, Reading, Row, log_softmax
+from t2t.data.features import Feature
+from t2t.data.heads.base import HeadRows, Reading, Row, labels_of, log_softmax
 from t2t.data.heads.words import encode_words, spaced_words
 from t2t.data.preprocessors.apply import short
 from t2t.data.sources import Example
@@ -31,6 +33,15 @@ class TagRows(HeadRows):
     tags: LabelVocabulary
 
     made: ClassVar[tuple[str, ...]] = (*HeadRows.made, "word_starts")
+
+    @classmethod
+    def check(cls, features: Mapping[str, Feature]) -> None:
+        super().check(features)
+        labels = labels_of(features).labels
+        if "pair" in features:
+            raise UserError("it has a feature 'pair', but only words of 'inputs' have tags.")
+        if spaced := [label for label in labels if label.split() != [label]]:
+            raise UserError(f"the tag {spaced[0]!r} has a space in it; tags are separated by them.")
 
     def row(self, example: Example, length: int) -> dict[str, np.ndarray]:
         (text,) = self.texts(example)

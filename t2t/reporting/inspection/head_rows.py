@@ -1,11 +1,19 @@
 """Rows that a head reads, from a task alone: as training makes them for an encoder."""
 
 from t2t.data.converters import HeadFeatureConverter
-from t2t.data.heads import ClassRows, Framing, HeadRows, PairClassRows, SpanRows, TagRows
+from t2t.data.heads import (
+    ClassRows,
+    Framing,
+    HeadRows,
+    PairClassRows,
+    SpanRows,
+    TagRows,
+    labels_of,
+)
 from t2t.data.tasks import Task
-from t2t.data.vocabularies import LabelVocabulary
 from t2t.errors import UserError, did_you_mean
 
+_KINDS: dict[str, type[HeadRows]] = {"classes": ClassRows, "tags": TagRows, "spans": SpanRows}
 LABELS_PER_ROW = {"classes": 1, "tags": None, "spans": 2}
 """By name of a head; None for a label per token."""
 
@@ -35,27 +43,13 @@ def rows_of(head: str, task: Task) -> HeadRows:
 
 
 def _rows_of(head: str, task: Task) -> HeadRows:
-    features = task.output_features
-    for name in ("inputs", "pair") if head == "spans" else ("inputs",):
-        if name not in features:
-            raise UserError(
-                f"--head={head} reads the feature '{name}', but there is only "
-                f"{', '.join(map(repr, features))}."
-            )
-    texts, labels = features["inputs"].vocabulary, features["targets"].vocabulary
+    features, kind = task.output_features, _KINDS[head]
+    kind.check(features)
+    texts = features["inputs"].vocabulary
     framing = Framing.of(texts, needs_first=head != "tags")
-    if head == "spans":
-        if isinstance(labels, LabelVocabulary):
-            raise UserError(
-                "its targets are labels; --head=spans takes answers as they stand in 'pair'."
-            )
+    if kind is SpanRows:
         return SpanRows(texts, framing, max_answer_words=1)  # of predictions, which are not shown
-    if not isinstance(labels, LabelVocabulary):
-        raise UserError(
-            f"--head={head} reads labels, but the vocabulary of 'targets' is {labels!r}, not a "
-            f"LabelVocabulary."
-        )
-    if head == "tags":
-        return TagRows(texts, framing, labels)
-    kind = PairClassRows if "pair" in features else ClassRows
-    return kind(texts, framing, labels)
+    if kind is TagRows:
+        return TagRows(texts, framing, labels_of(features))
+    classes = PairClassRows if "pair" in features else ClassRows
+    return classes(texts, framing, labels_of(features))

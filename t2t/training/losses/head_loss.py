@@ -35,12 +35,14 @@ class HeadLoss(TrainingLoss):
 
     Attributes:
       head: that is trained.
+      rows_kind: what the texts of the tasks become.
       labels_per_row: None for one per token.
     """
 
     predicts_tokens = False
 
     head: ClassVar[type[ClassifierHead]]
+    rows_kind: ClassVar[type[HeadRows]]
     labels_per_row: ClassVar[int | None] = None
 
     @abc.abstractmethod
@@ -67,8 +69,7 @@ class HeadLoss(TrainingLoss):
 
     def check_task(self, head: ClassifierHead, task: Task) -> None:
         """Raises UserError if a task has no such texts or labels; its name is put in front."""
-        if "inputs" not in task.output_features:
-            raise UserError(f"{type(self).__name__} reads 'inputs', but it has 'targets' alone.")
+        self.rows_kind.check(task.output_features)
 
     def _head(self, model: ModelConfig) -> ClassifierHead:
         heads = getattr(model, "heads", ())

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from t2t.data.features import Feature
-from t2t.data.heads import ClassRows, PairClassRows, SpanRows, TagRows
+from t2t.data.heads import ClassRows, PairClassRows, SpanRows, TagRows, labels_of
 from t2t.data.mixtures import Mixture, leaf_tasks
 from t2t.data.tasks import Task
-from t2t.data.vocabularies.labels import LabelVocabulary
 from t2t.errors import UserError
 from t2t.models.architecture import segments_of
 from t2t.models.decoder_only import DecoderOnly
@@ -29,6 +27,7 @@ class SequenceClassification(HeadLoss):
     """
 
     head = SequenceClasses
+    rows_kind = ClassRows
     labels_per_row = 1
 
     def rows(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> ClassRows:
@@ -36,12 +35,11 @@ class SequenceClassification(HeadLoss):
         features = leaf_tasks(task_or_mixture)[0].output_features
         kind = PairClassRows if "pair" in features else ClassRows
         framing = self.framing(model, features["inputs"])
-        return kind(features["inputs"].vocabulary, framing, _labels(features))
+        return kind(features["inputs"].vocabulary, framing, labels_of(features))
 
     def check_task(self, head: ClassifierHead, task: Task) -> None:
         super().check_task(head, task)
         _check_classes(head, task)
-        _check_pair(task)
 
     def of_items(
         self, config: ModelConfig, logits: jax.Array, batch: Mapping[str, jax.Array]
@@ -54,23 +52,17 @@ class TokenClassification(HeadLoss):
     """A tag for every word, at its first token (BERT, section 5.3)."""
 
     head = TokenClasses
+    rows_kind = TagRows
 
     def rows(self, model: ModelConfig, task_or_mixture: Task | Mixture) -> TagRows:
         """As in `HeadLoss`."""
         features = leaf_tasks(task_or_mixture)[0].output_features
         framing = self.framing(model, features["inputs"])
-        return TagRows(features["inputs"].vocabulary, framing, _labels(features))
+        return TagRows(features["inputs"].vocabulary, framing, labels_of(features))
 
     def check_task(self, head: ClassifierHead, task: Task) -> None:
         super().check_task(head, task)
         _check_classes(head, task)
-        if "pair" in task.output_features:
-            raise UserError("it has a feature 'pair', but TokenClassification tags 'inputs' alone.")
-        spaced = [
-            label for label in _labels(task.output_features).labels if label.split() != [label]
-        ]
-        if spaced:
-            raise UserError(f"the tag {spaced[0]!r} has a space in it; tags are separated by them.")
 
     def of_items(
         self, config: ModelConfig, logits: jax.Array, batch: Mapping[str, jax.Array]
@@ -92,6 +84,7 @@ class SpanExtraction(HeadLoss):
     max_answer_words: int = 30
 
     head = Spans
+    rows_kind = SpanRows
     labels_per_row = 2
 
     def __post_init__(self):
@@ -106,19 +99,6 @@ class SpanExtraction(HeadLoss):
         framing = self.framing(model, texts)
         return SpanRows(texts.vocabulary, framing, self.max_answer_words)
 
-    def check_task(self, head: ClassifierHead, task: Task) -> None:
-        super().check_task(head, task)
-        if "pair" not in task.output_features:
-            raise UserError(
-                "SpanExtraction looks for answers in a context, the feature 'pair', but it has "
-                f"only {', '.join(map(repr, task.output_features))}."
-            )
-        _check_pair(task)
-        if isinstance(task.output_features["targets"].vocabulary, LabelVocabulary):
-            raise UserError(
-                "its targets are labels; SpanExtraction takes answers as they stand in 'pair'."
-            )
-
     def of_items(
         self, config: ModelConfig, logits: jax.Array, batch: Mapping[str, jax.Array]
     ) -> jax.Array:
@@ -127,31 +107,12 @@ class SpanExtraction(HeadLoss):
         return jnp.where(real, jnp.swapaxes(logits, 1, 2), -1e9)
 
 
-def _labels(features: Mapping[str, Feature]) -> LabelVocabulary:
-    vocabulary = features["targets"].vocabulary
-    if not isinstance(vocabulary, LabelVocabulary):
-        raise UserError(
-            f"a head is trained on labels, but the vocabulary of 'targets' is {vocabulary!r}. Give "
-            f"it that of the labels: Feature(LabelVocabulary(('yes', 'no')), add_eos=False)."
-        )
-    return vocabulary
-
-
 def _check_classes(head: ClassifierHead, task: Task) -> None:
     assert isinstance(head, SequenceClasses | TokenClasses)
-    labels = _labels(task.output_features)
+    labels = labels_of(task.output_features)
     if head.num_classes != len(labels.labels):
         name = f"{type(head).__name__}.num_classes"
         raise UserError(
             f"it has {len(labels.labels)} labels ({labels.listed}), but {name} is "
             f"{head.num_classes}. Set {name} = {len(labels.labels)}."
-        )
-
-
-def _check_pair(task: Task) -> None:
-    features = task.output_features
-    if "pair" in features and features["pair"].vocabulary != features["inputs"].vocabulary:
-        raise UserError(
-            f"'inputs' and 'pair' are in one row, but have different vocabularies: "
-            f"{features['inputs'].vocabulary!r} and {features['pair'].vocabulary!r}."
         )

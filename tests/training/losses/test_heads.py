@@ -219,7 +219,7 @@ REFUSED = [
         without("pairs", TokenClasses(2)),
         TokenClassification(),
         TASKS["pairs"],
-        "Task 'toy_pairs': it has a feature 'pair', but TokenClassification tags 'inputs' alone",
+        "Task 'toy_pairs': it has a feature 'pair', but only words of 'inputs' have tags",
     ),
     (
         without("tags", TokenClasses(2)),
@@ -231,19 +231,19 @@ REFUSED = [
         encoder("spans"),
         SpanExtraction(),
         TASKS["sentences"],
-        "Task 'toy_sentences': SpanExtraction looks for answers in .* but it has only 'inputs', 't",
+        "Task 'toy_sentences': this head reads the feature 'pair', but there is only 'inputs', 't",
     ),
     (
         encoder("spans"),
         SpanExtraction(),
         TASKS["pairs"],
-        "Task 'toy_pairs': its targets are labels; SpanExtraction takes answers",
+        "Task 'toy_pairs': its targets are labels, but answers are text as it stands in 'pair'",
     ),
     (
         encoder("spans"),
         SpanExtraction(),
         TASKS["spans"].replace(output_features={"targets": TEXT}),
-        "Task 'toy_spans': SpanExtraction reads 'inputs', but it has 'targets' alone",
+        "Task 'toy_spans': this head reads the feature 'inputs', but there is only 'targets'",
     ),
     (
         encoder("spans"),
