@@ -14,6 +14,7 @@ compared: each recipe has its own.
 
 import argparse
 import dataclasses
+import itertools
 import json
 import statistics
 import sys
@@ -125,19 +126,17 @@ def flops_per_step(given: dict[str, Any]) -> float:
 
 
 def compare(output: Path, systems: Sequence[str], seeds: Sequence[int], budget: Budget) -> None:
-    """Runs what is not in results.jsonl yet, system by system, and prints the table after each."""
+    """Runs what is not in results.jsonl yet, controls last, and prints the table after each."""
     results = output / "results.jsonl"
-    for seed in seeds:
-        for system in systems:
-            for pretrained in (True, False):
-                key = {"system": system, "seed": seed, "pretrained": pretrained}
-                key |= dataclasses.asdict(budget)
-                if any(key.items() <= row.items() for row in read(results)):
-                    continue
-                row = key | one_run(output, system, seed, pretrained, budget)
-                with results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-                print(table(read(results), budget), flush=True)
+    for pretrained, seed, system in itertools.product((True, False), seeds, systems):
+        key = {"system": system, "seed": seed, "pretrained": pretrained}
+        key |= dataclasses.asdict(budget)
+        if any(key.items() <= row.items() for row in read(results)):
+            continue
+        row = key | one_run(output, system, seed, pretrained, budget)
+        with results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        print(table(read(results), budget), flush=True)
 
 
 def one_run(
@@ -263,7 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, required=True, metavar="DIR", help="folder of runs and results")
     add("--systems", nargs="+", default=list(FINE_TUNING), metavar="NAME", help="default: all")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
-    add("--pretraining_flops", type=float, default=2e13, metavar="F", help="default: 2e13")
+    add("--pretraining_flops", type=float, default=5e12, metavar="F", help="default: 5e12")
     add("--fine_tuning_flops", type=float, default=5e12, metavar="F", help="default: 5e12")
     add("--steps_scale", type=float, default=1.0, metavar="SHARE", help=
         "share of all steps, for a smoke test (default: 1)")  # fmt: skip
