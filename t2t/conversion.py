@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from t2t.interop.adaptation import adapt
+from t2t.interop.generation_settings import rules_gin
 from t2t.interop.hugging_face import generation_of, load_hf, new_folder, save_hf
 from t2t.interop.t5x import load_t5x
 from t2t.models.config import Compute, Dropout
@@ -138,6 +139,8 @@ def _write_run(
         facts = {"from": origin, "optimizer": state, "generation": dict(generation or {})}
         run.write_identity(config, {}, imported=facts)
         run.write(run.model_gin, f"# From {origin}.\n{_model_gin(config)}")
+        if rules := rules_gin(generation or {}, config):
+            run.write(run.generation_gin, f"# From {origin}.\n{rules}")
         for file in tokenizer:
             run.tokenizer.mkdir(exist_ok=True)
             (run.tokenizer / file.name).write_bytes(file.read_bytes())

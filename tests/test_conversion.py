@@ -15,6 +15,9 @@ from t2t.data.features import Feature
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources import InMemoryDataSource
 from t2t.data.vocabularies import ByteVocabulary, PassThroughVocabulary
+from t2t.decoding.decoding import Decoding
+from t2t.decoding.processors.allowed import BlockedTokens
+from t2t.decoding.processors.forced import ForcedFirst
 from t2t.decoding.reading import InputLimit
 from t2t.interop.hugging_face import load_hf, save_hf
 from t2t.models.config import Compute
@@ -177,6 +180,34 @@ def test_the_settings_of_an_import_go_with_the_file_for_fine_tuning(imported, ca
     assert model.dropout.residual == model.dropout.hidden == 0.1
     assert model.compute.dtype == "bfloat16"
     assert dataclasses.replace(model, compute=Compute()) == load_trained(imported).model.config
+
+
+def test_what_generation_keeps_to_is_a_file_for_fine_tuning(hf, capsys):
+    settings = {"eos_token_id": [1, 9], "forced_bos_token_id": 100, "suppress_tokens": [7]}
+    Path(hf, "generation_config.json").write_text(json.dumps(settings))
+    assert main(["import", "--from_hf", hf, "--model_dir", "imported"]) == 0
+    assert "--gin_file=imported/generation.gin" in message(capsys)
+    rules = "--gin_file=imported/generation.gin"
+    policy = ["train.evaluation=@EvalPolicy()", "EvalPolicy.decoding=@Decoding()"]
+    words = [rules, *(f"--gin.{binding}" for binding in policy)]
+    assert train("sgd", "run", "bytes_copied", 1, "--gin.train.init_from='imported'", *words) == 0
+    decoding = load_trained("run").arguments["evaluation"].decoding
+    assert decoding == Decoding(
+        processors=(ForcedFirst(100), BlockedTokens((7,))), stop_tokens=(9,)
+    )
+
+    Path("in.txt").write_text("one\n")
+
+    def said(*words):
+        capsys.readouterr()
+        infer = ["infer", "--input=in.txt", "--max_decode_length=3", "--quiet"]
+        assert main([*infer, *words]) == 0
+        return capsys.readouterr().out
+
+    kept = said("--model_dir=run", rules)
+    assert kept == said("--model_dir=imported")
+    assert kept.startswith("a")
+    assert kept != said("--model_dir=run")
 
 
 def test_an_import_without_optimizer_cannot_go_on_in_its_folder(imported, capsys):

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     hints: list[str] = []
     if args.from_hf:
         config = import_hf(args.from_hf, args.model_dir)
-        hints = _hints(generation_of(args.from_hf), config)
+        hints = _hints(generation_of(args.from_hf), config, args.model_dir)
     else:
         activations = tuple(args.activations.split(",")) if args.activations else None
         config = import_t5x(
@@ -67,13 +67,18 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     return 0
 
 
-def _hints(settings: Mapping[str, Any], config: "ModelConfig") -> list[str]:
-    """What generate() of transformers would do by default, and t2t does not."""
-    from t2t.interop.generation_settings import not_done, preferred_flags
+def _hints(settings: Mapping[str, Any], config: "ModelConfig", model_dir: str) -> list[str]:
+    """What generate() of transformers would do by default, and t2t does not by itself."""
+    from t2t.interop.generation_settings import not_done, preferred_flags, rules_gin
 
     hints = []
     if flags := preferred_flags(settings, config):
         hints.append(f"To generate as generation_config.json prefers: t2t infer ... {flags}")
+    if rules_gin(settings, config):
+        hints.append(
+            f"Runs fine-tuned from it keep to what generation_config.json forces and forbids with "
+            f"--gin_file={model_dir}/generation.gin; see docs/interop.md."
+        )
     if names := not_done(settings):
         hints.append(f"generation_config.json asks for what t2t does not have: {', '.join(names)}")
     return hints

@@ -14,6 +14,7 @@ from t2t.interop.tokenizer_files import json_object
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import ModelConfig
 from t2t.models.encoder_decoder import EncoderDecoder
+from t2t.models.serialization import to_gin
 
 Settings = Mapping[str, Any]
 
@@ -110,7 +111,7 @@ def with_rules(decoding: Decoding, settings: Settings) -> Decoding:
     if (token := settings.get("forced_bos_token_id")) is not None:
         processors.append(ForcedFirst(token))
     for token in _ids(settings.get("forced_eos_token_id"))[:1]:
-        processors.append(ForcedLast(token, decoding.max_length))
+        processors.append(ForcedLast(token))
     if blocked := tuple(settings.get("suppress_tokens") or ()):
         processors.append(BlockedTokens(blocked))
     return dataclasses.replace(
@@ -118,6 +119,15 @@ def with_rules(decoding: Decoding, settings: Settings) -> Decoding:
         stop_tokens=(*decoding.stop_tokens, *ends),
         processors=(*decoding.processors, *processors),
     )
+
+
+def rules_gin(settings: Settings, model: ModelConfig) -> str:
+    """Bindings of `Decoding` that do what `with_rules` does for `model`; "" for none."""
+    if not isinstance(model, EncoderDecoder | DecoderOnly):
+        return ""
+    rules = with_rules(Decoding(), settings)
+    stops = tuple(token for token in rules.stop_tokens if token != model.tokens.eos)
+    return to_gin(dataclasses.replace(rules, stop_tokens=stops), macro=None)
 
 
 def preferred_flags(settings: Settings, model: ModelConfig) -> str:

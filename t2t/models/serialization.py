@@ -37,8 +37,10 @@ def from_dict(settings: Any, where: str = "model.json") -> Any:
     return settings
 
 
-def to_gin(config: Any, macro: str = "MODEL") -> str:
+def to_gin(config: Any, macro: str | None = "MODEL") -> str:
     """Gin text whose `%MODEL` is `config`; what has its default is left out.
+
+    Without a macro, that of which `@EncoderDecoder()` is `config`.
 
     Every nested object has a scope of its own, the path of fields that leads to it:
 
@@ -46,8 +48,8 @@ def to_gin(config: Any, macro: str = "MODEL") -> str:
         EncoderDecoder.encoder = @encoder/Stack()
         encoder/Stack.num_layers = 12
     """
-    lines = [f"{macro} = @{type(config).__name__}()", *_bindings(config, "")]
-    return "\n".join(lines) + "\n"
+    named = [f"{macro} = @{type(config).__name__}()"] if macro else []
+    return "".join(f"{line}\n" for line in (*named, *_bindings(config, "")))
 
 
 @functools.cache

@@ -53,6 +53,11 @@ class RunDirectory:
         return self.path / "model.gin"
 
     @property
+    def generation_gin(self) -> Path:
+        """Of an imported model: what generation keeps to, if anything, for gin files, too."""
+        return self.path / "generation.gin"
+
+    @property
     def tokenizer(self) -> Path:
         """Of an imported model: its tokenizer's files, as they were."""
         return self.path / "tokenizer"

@@ -73,9 +73,8 @@ def test_gin_says_everything_and_flags_win(tmp_path):
         "Decoding.processors = (@ForcedFirst(), @ForcedLast())",
         "ForcedFirst.token = 5",
         "ForcedLast.token = 1",
-        "ForcedLast.max_length = 64",
     ]
-    assert decoding("", *processors).processors == (ForcedFirst(5), ForcedLast(1, 64))
+    assert decoding("", *processors).processors == (ForcedFirst(5), ForcedLast(1))
 
 
 def test_functions_of_a_module_of_ones_own(tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 import argparse
+import dataclasses
 import json
 import subprocess
 
 import pytest
 
+from t2t import config
 from t2t.commands.decoding_flags import add_decoding, decoding_of
 from t2t.commands.parser import add_gin, add_imports
 from t2t.decoding.beam import Beam
@@ -17,9 +19,12 @@ from t2t.interop.generation_settings import (
     not_done,
     preferred_flags,
     read_generation,
+    rules_gin,
     with_rules,
     with_tokens,
 )
+from t2t.models.encoder_only import EncoderOnly
+from tests.decoding.numbers import VOCAB, stack
 from tests.decoding.predicting import GPT, T5
 
 BART_CNN = {  # as bart-large-cnn has them
@@ -99,10 +104,29 @@ def test_rules_are_kept_whatever_the_flags():
         BlockedTokens((8,)),
         BlockedTokens((4,)),
         ForcedFirst(0),
-        ForcedLast(2, 9),
+        ForcedLast(2),
         BlockedTokens((7,)),
     )
     assert with_rules(given, {}) == given
+
+
+def test_rules_as_gin(tmp_path):
+    settings = {
+        "bad_words_ids": [[4]],
+        "eos_token_id": [1, 3],
+        "forced_bos_token_id": 0,
+        "forced_eos_token_id": 1,
+        "num_beams": 4,
+        "suppress_tokens": [7, 8],
+    }
+    file = tmp_path / "generation.gin"
+    file.write_text(rules_gin(settings, T5))
+    config.load([str(file)], ["Decoding.max_length = 9"], configurables=config.DECODING)
+    rules = with_rules(Decoding(max_length=9), settings)
+    assert len(rules.processors) == 4
+    assert config.made(Decoding) == dataclasses.replace(rules, stop_tokens=(3,))
+    assert rules_gin({"eos_token_id": T5.tokens.eos, "num_beams": 4}, T5) == ""
+    assert rules_gin(settings, EncoderOnly(VOCAB, stack())) == ""
 
 
 def test_tokens_of_the_model():

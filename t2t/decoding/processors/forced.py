@@ -34,18 +34,17 @@ class ForcedLast:
 
     Attributes:
       token: id of it.
-      max_length: most new tokens, as of `Decoding`.
 
     Raises:
       UserError: as `ForcedFirst`.
     """
 
     token: int
-    max_length: int
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
         """Float32 `[rows, vocab]` -> the same; 0 at the token and -inf elsewhere, if it is due."""
-        due = jnp.broadcast_to(history.step == self.max_length - 1, logits.shape[:1])
+        is_last = history.column == history.tokens.shape[1] - 1
+        due = jnp.broadcast_to(is_last, logits.shape[:1])
         return _forced(logits, self.token, due)
 
 

@@ -27,7 +27,7 @@ def test_rows_that_were_given_more_than_the_start_are_free():
 @pytest.mark.parametrize("step", [0, 1, 2])
 def test_the_token_at_the_greatest_length(step):
     tokens = np.full((2, 1 + step), 3)
-    found = ForcedLast(4, 3)(LOGITS, history(tokens, prompt=1))
+    found = ForcedLast(4)(LOGITS, history(tokens, prompt=1, to_come=3 - step))
     np.testing.assert_array_equal(found, ONLY_4 if step == 2 else LOGITS)
 
 
