@@ -47,11 +47,13 @@ class FramedFeature(Feature):
     Attributes:
       before: ids in front of every text.
       after: ids behind it, the end of sequence among them, if there is one.
+      unspoken: ids that outputs are told without, such as codes of languages.
     """
 
     add_eos: bool = False
     before: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
+    unspoken: tuple[int, ...] = ()
 
 
 def around(feature: Feature) -> tuple[np.ndarray, np.ndarray]:

@@ -143,6 +143,7 @@ class TextReader(Reader):
         self._continues = not self._encodes and "inputs" not in features
         self._inputs, targets = inputs_feature(features), features["targets"]
         self._is_framed = not self._encodes and isinstance(targets, FramedFeature)
+        self._unspoken = targets.unspoken if isinstance(targets, FramedFeature) else ()
         self._around = around(self._inputs)
         self._before_prefix = around(targets)[0] if self._encodes else NOTHING
         self._added = sum(map(len, self._around)) if self._is_framed else 1
@@ -203,6 +204,7 @@ class TextReader(Reader):
         """The text of prefix and new tokens; after a text, what was added to it."""
         decode = self.vocabulary.decode
         said = np.concatenate([prefix, tokens])
+        said = said[~np.isin(said, self._unspoken)]
         ends = np.flatnonzero(before == self.vocabulary.eos_id)  # where `decode` would stop
         before = before[ends[-1] + 1 :] if len(ends) else before
         if not len(before):

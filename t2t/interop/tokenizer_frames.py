@@ -38,7 +38,8 @@ def imported_features(folder: Path, model: ModelConfig) -> dict[str, Feature] | 
     if vocabulary is None:
         return None
     before, after = frame_of(folder, vocabulary)
-    inputs = FramedFeature(vocabulary, before=before, after=after)
+    unspoken = unspoken_of(folder, vocabulary)
+    inputs = FramedFeature(vocabulary, before=before, after=after, unspoken=unspoken)
     if isinstance(model, DecoderOnly):
         says = (folder / "tokenizer.json").is_file()
         return {"targets": inputs if says else Feature(vocabulary, add_eos=False)}
@@ -67,6 +68,22 @@ def frame_of(folder: Path, vocabulary: Vocabulary) -> tuple[Ids, Ids]:
     if kind in _SEPARATED or isinstance(vocabulary, BertWordPieceVocabulary):
         return _ids(vocabulary.cls_id), _ids(vocabulary.sep_id)
     return (), _ids(vocabulary.eos_id) if kind in _ENDED else ()
+
+
+def unspoken_of(folder: Path, vocabulary: Vocabulary) -> Ids:
+    """Special tokens of tokenizer.json that are no part of a text, such as codes of languages.
+
+    Left out are the end of sequence, where texts are cut, and what stands in place of text:
+    sentinels, [MASK] and the unknown token.
+    """
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return ()
+    definition = tokenizer_json.read(path)
+    ids, names = tokenizer_json.ids(definition), tokenizer_json.special(definition)
+    others = {vocabulary.eos_id, vocabulary.mask_id, vocabulary.unk_id}
+    found = {ids[name] for name in names} - others
+    return tuple(i for i in sorted(found) if vocabulary.sentinel_name(i) is None)
 
 
 def write_frame(folder: Path, vocabulary: Vocabulary, model: ModelConfig) -> None:

@@ -99,6 +99,13 @@ def test_an_output_ends_before_the_end_of_sequence():
 FRAMED = FramedFeature(BOTH["targets"].vocabulary, before=(20, 21), after=(22,))
 
 
+def test_outputs_are_told_without_what_is_no_text():
+    targets = dataclasses.replace(FRAMED, before=(), unspoken=(20, 21))
+    for model, features in [(T5, {**BOTH, "targets": targets}), (GPT, {"targets": targets})]:
+        draft = TextReader(model, features, 4).read({"inputs": "20", "prefix": "21 7"}, "Record 1")
+        assert draft.then(np.array([20, 8, 21, 9])).text.strip() == "7 8 9"
+
+
 def test_encoders_read_what_an_imported_tokenizer_puts_around_a_text():
     features = {"inputs": FRAMED, "targets": dataclasses.replace(FRAMED, before=(21,))}
     prompt = prompt_of(BART, "3 4", features=features)

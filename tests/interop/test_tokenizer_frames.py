@@ -8,7 +8,7 @@ from t2t.data.features import Feature, FramedFeature, append_eos_after_trim
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.errors import UserError
 from t2t.interop.tokenizer_files import vocabulary_of
-from t2t.interop.tokenizer_frames import frame_of, imported_features, write_frame
+from t2t.interop.tokenizer_frames import frame_of, imported_features, unspoken_of, write_frame
 from t2t.models.encoder_only import EncoderOnly
 from tests.data.vocabularies.tokenizer_files import (
     bert_vocab,
@@ -116,6 +116,17 @@ def test_features(tmp_path):
     config.write_text(json.dumps({"tokenizer_class": "ByT5Tokenizer"}))
     (text,) = imported_features(tmp_path, GPT).values()
     assert (type(text), text.add_eos) == (Feature, False)
+
+
+def test_special_tokens_that_are_no_text(tmp_path):
+    names = ("<pad>", "</s>", "<s>", "<mask>", "<unk>", "fr_XX")
+    tokenizer = Tokenizer.from_file(str(byte_level_bpe(tmp_path, names)))
+    tokenizer.add_special_tokens(["<extra_id_1>", "<extra_id_0>"])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps({"mask_token": "<mask>"}))
+    assert unspoken_of(tmp_path, vocabulary_of(tmp_path)) == (0, 2, 5)
+    assert imported_features(tmp_path, T5)["targets"].unspoken == (0, 2, 5)
 
 
 @pytest.mark.parametrize(
