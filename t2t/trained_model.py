@@ -101,6 +101,7 @@ class TrainedModel:
         Raises:
           UserError: if the model does not generate, or not so many tokens.
         """
+        self._check_says_text()
         config, features = self.model.config, self.features
         if objectives := self._blank_objectives:
             return BlankReader(config, features, objectives, max_length, limit)
@@ -184,8 +185,9 @@ class TrainedModel:
         """Tells how likely it finds texts: `.scorer().score(records)`, `.scorer().rank(records)`.
 
         Raises:
-          UserError: as `Scorer`.
+          UserError: as `Scorer`; also if it was trained by the loss of a head.
         """
+        self._check_says_text()
         return Scorer(
             self.model,
             self.params,
@@ -203,7 +205,9 @@ class TrainedModel:
         batch_size: int = 64,
     ) -> Embedder:
         """Turns texts into vectors: `.embedder().embed(texts)`; see `Embedder`."""
-        inputs = inputs_feature(self.features)
+        config, inputs = self.model.config, inputs_feature(self.features)
+        if isinstance(self.loss, HeadLoss) and not isinstance(config, DecoderOnly):
+            inputs = self.loss.framing(config, inputs).around(inputs.vocabulary)
         return Embedder(
             self.model,
             self.params,
@@ -213,6 +217,15 @@ class TrainedModel:
             limit=limit,
             batch_size=batch_size,
         )
+
+    def _check_says_text(self) -> None:
+        """Raises UserError if targets are labels, whose ids are no tokens of the model's."""
+        if isinstance(self.loss, HeadLoss):
+            raise UserError(
+                f"This model was trained by {type(self.loss).__name__}: it neither generates nor "
+                f"scores text. Its labels and their log-probabilities: `t2t infer --scores` "
+                f"(head_predictor)."
+            )
 
     @property
     def _blank_objectives(self) -> list[GlmObjective]:

@@ -52,6 +52,12 @@ class HeadReader:
             cut.
         """
         check_no_prefix(record, name, "a head generates nothing")
+        texts = self.rows.text_features
+        if missing := ", ".join(repr(text) for text in texts if text not in record):
+            raise UserError(
+                f"{name} has no {missing}: this head reads records, or JSON lines, with "
+                f"{' and '.join(map(repr, texts))}."
+            )
         row = self._cut(record, name, _ANY)
         most, why = self.positions, f"the model has {self.positions} positions"
         if self.limit.max_length is None and (most is None or self.trained_length <= most):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from t2t.decoding.reading import InputLimit
@@ -11,7 +12,7 @@ from t2t.models.encoder_only import EncoderOnly
 from t2t.models.positions import LearnedPositions
 from t2t.trained_model import TrainedModel
 from tests.decoding.numbers import random_params
-from tests.training.labelled import BYTES, HEADS, LENGTHS, LOSSES, STACK, TASKS
+from tests.training.labelled import BYTES, HEADS, LENGTHS, LOSSES, STACK, TASKS, encoder_decoder
 
 POSITIONS = 24
 CONFIG = EncoderOnly(
@@ -43,6 +44,36 @@ def test_no_row_is_longer_than_the_model_has_positions():
         list(predictor(max_length=20).predict(["x" * 22]))
     with pytest.raises(UserError, match=r"Record 1 has inputs of 24 .* training had 16 at most"):
         list(predictor().predict(["x" * 22]))
+
+
+def test_a_pair_is_asked_for():
+    task, model = TASKS["pairs"], Model(CONFIG)
+    arguments = {"loss": LOSSES["pairs"], "sequence_length": LENGTHS}
+    trained = TrainedModel(arguments, model, random_params(CONFIG), 0, task, None)
+    with pytest.raises(
+        UserError, match=r"Record 1 has no 'pair': .* or JSON lines, with 'inputs' and 'pair'"
+    ):
+        list(trained.head_predictor().predict(["x"]))
+
+
+def bart():
+    config, task = encoder_decoder("sentences"), TASKS["sentences"]
+    arguments = {"loss": LOSSES["sentences"], "sequence_length": LENGTHS}
+    return TrainedModel(arguments, Model(config), random_params(config), 0, task, None)
+
+
+@pytest.mark.parametrize("ask", [TrainedModel.scorer, TrainedModel.predictor])
+def test_ids_of_labels_are_not_taken_for_text(ask):
+    with pytest.raises(
+        UserError, match=r"trained by SequenceClassification: .* `t2t infer --scores`"
+    ):
+        ask(bart())
+
+
+def test_embeddings_are_of_rows_as_the_head_reads_them():
+    (found,) = bart().embedder().embed(["ab"])
+    expected = [BYTES.cls_id, *BYTES.encode("ab"), BYTES.sep_id]
+    np.testing.assert_array_equal(found.tokens, expected)
 
 
 def test_a_prefix_is_refused():

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from t2t.data.features import FramedFeature
 from t2t.data.vocabularies import Vocabulary
 from t2t.errors import UserError
 
@@ -45,6 +46,11 @@ class Framing:
                 )
         assert separator is not None
         return cls(first, separator)
+
+    def around(self, vocabulary: Vocabulary) -> FramedFeature:
+        """How a single text is read."""
+        before = () if self.first is None else (self.first,)
+        return FramedFeature(vocabulary, before=before, after=(self.separator,))
 
     def room(self, length: int, num_texts: int) -> int:
         """Tokens of texts that fit into a row of `length`.
