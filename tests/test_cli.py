@@ -222,6 +222,7 @@ def test_user_mistakes_are_one_paragraph_and_status_1(in_folder, words, message,
         (["train", "--gin_fil=x"], "Did you mean '--gin_file'"),
         (["embed", "--model_dir=x", "--pooling=men"], "Did you mean 'mean'"),
         (["infer", "--modeldir=x"], "--model_dir"),
+        (["infer", "--model_dir=x", "--allowed_tokens"], "least one argument. See `t2t infer"),
         ([], "required: COMMAND"),
     ],
 )

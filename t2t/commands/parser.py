@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         known = self._words()
-        words = [word.strip("',:()").split("=")[0] for word in message.split()]
+        unknown = re.search(r"(?:unrecognized arguments|invalid choice): (.*?)(?: \(|$)", message)
+        given = unknown[1].split() if unknown else []
+        words = [word.strip("',").split("=")[0] for word in given]
         hints = [did_you_mean(word, known) for word in words if word not in known]
         hint = next((h for h in hints if h), "")
         self.exit(2, f"t2t: error: {message}.{hint} See `{self.prog} --help`.\n")

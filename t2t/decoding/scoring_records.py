@@ -67,9 +67,9 @@ def _inputs(record: Mapping[str, Any], where: str) -> str | None:
 
 
 def _known(record: Mapping[str, Any], *expected: str) -> str:
-    """What there is instead."""
+    """What there is instead, and what it may be meant for."""
     fields = ", ".join(map(repr, record)) or "nothing"
-    return f" It has {fields}." + "".join(did_you_mean(name, record) for name in expected)
+    return f" It has {fields}." + "".join(did_you_mean(name, expected) for name in record)
 
 
 def _candidates(given: Any, where: str) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ class Line(NamedTuple):
 
     def record(self) -> dict:
         """The JSON object that it is; raises UserError if it is none."""
+        if not self.text.strip():
+            raise UserError(f"{self.where} is empty, but JSON lines have a record each; remove it.")
         try:
             record = json.loads(self.text)
         except ValueError as error:
@@ -38,6 +40,8 @@ def read_lines(path: str, stack: contextlib.ExitStack) -> Iterator[Line]:
     Raises:
       UserError: if there is no such file; later, on a line that is not UTF-8.
     """
+    if path == "-" and sys.stdin is None:
+        raise UserError("Standard input is closed; name a file: --input=FILE.")
     if path == "-":
         return _decoded(sys.stdin.buffer, "standard input")
     try:

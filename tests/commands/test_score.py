@@ -84,9 +84,10 @@ def test_a_language_model_scores_texts_without_an_end(folders, capsys):
     ("line", "message"),
     [
         ("{", "'in.jsonl', line 2 is not JSON"),
+        (" ", "'in.jsonl', line 2 is empty"),
         ("[]", "'in.jsonl', line 2 is no JSON object"),
         ('{"inputs": "a"}', "'in.jsonl', line 2 has neither 'targets' (a text to score) nor"),
-        ('{"inputs": "a", "candidate": ["b"]}', "Did you mean 'candidate'?"),
+        ('{"inputs": "a", "candidate": ["b"]}', "Did you mean 'candidates'?"),
         ('{"inputs": "a", "candidates": []}', "'in.jsonl', line 2: 'candidates' is empty"),
         ('{"inputs": "a", "candidates": ["b", "b"]}', "line 2: the candidate 'b' is there twice"),
         ('{"inputs": "a", "candidates": ["b", null]}', "line 2: the candidate None is no string"),

@@ -235,7 +235,7 @@ def test_empty_texts():
     ("record", "message"),
     [
         ({"inputs": "3"}, "Record 2 has no 'targets' to score. It has 'inputs'."),
-        ({"inputs": "3", "target": "4"}, "Did you mean 'target'?"),
+        ({"inputs": "3", "target": "4"}, "It has 'inputs', 'target'. Did you mean 'targets'?"),
         ({"inputs": "3", "targets": ["4"]}, r"Record 2: 'targets' is \['4'\]; it must be a string"),
         ({"inputs": 3, "targets": "4"}, "Record 2: 'inputs' is 3; it must be a string"),
         ({"targets": "4"}, "Record 2 has no 'inputs', which this model's encoder reads"),

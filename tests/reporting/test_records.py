@@ -63,6 +63,20 @@ def test_a_format_can_be_given(tmp_path):
         predicted(tmp_path, "a", "jsonl")
 
 
+def test_standard_input_may_be_closed(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)  # as Python has it after `<&-`
+    with (
+        contextlib.ExitStack() as stack,
+        pytest.raises(UserError, match="Standard input is closed; name a file: --input=FILE"),
+    ):
+        read_inputs("-", "auto", stack)
+
+
+def test_an_empty_line_is_no_json_record(tmp_path):
+    with pytest.raises(UserError, match="line 2 is empty, but JSON lines have a record each"):
+        predicted(tmp_path, '{"inputs": "a"}\n\n')
+
+
 def test_a_folder_is_no_file_to_write(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
