@@ -66,10 +66,21 @@ class Batcher:
         """Yields the result for each item, in order, reading no further ahead than a window.
 
         What counts is the time of `work`, without compilation.
+
+        Raises:
+          UserError: the device has not enough memory.
         """
         for window in windows(items, self.batch_size):
             started, compiling = time.perf_counter(), self.throughput.compile_seconds
-            results = work(window)
+            try:
+                results = work(window)
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                raise UserError(
+                    f"Out of memory with batches of {self.batch_size}: lower --batch_size "
+                    f"(batch_size), or numbers of beams and samples, or lengths."
+                ) from error
             compiled = self.throughput.compile_seconds - compiling
             self.throughput.seconds += time.perf_counter() - started - compiled
             self.throughput.records += len(window)

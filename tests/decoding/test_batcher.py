@@ -1,5 +1,6 @@
 import time
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -25,6 +26,21 @@ def test_windows_are_worked_on_as_they_are_asked_for():
     assert list(results) == list(map(str, range(1, 20)))
     assert windows == [list(range(8)), list(range(8, 16)), list(range(16, 20))]
     assert batcher.throughput.records == 20
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "message"),
+    [
+        ("RESOURCE_EXHAUSTED: Out of memory", UserError, "with batches of 3: lower --batch_size"),
+        ("INTERNAL: broken", jax.errors.JaxRuntimeError, "INTERNAL: broken"),
+    ],
+)
+def test_what_is_to_be_done_without_enough_memory(what, kind, message):
+    def work(window):
+        raise jax.errors.JaxRuntimeError(what)
+
+    with pytest.raises(kind, match=message):
+        next(Batcher(3).by_window([1], work))
 
 
 def test_neither_waiting_for_items_nor_compilation_counts(monkeypatch):
