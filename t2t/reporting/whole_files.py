@@ -13,13 +13,16 @@ from t2t.replacing import replacing
 def whole_file(path: str, mode: str) -> Iterator[IO[Any]]:
     """A file to write, "w" as UTF-8 or "wb"; it gets its name when all is written.
 
+    What is there and is no file, such as a pipe or /dev/null, is not replaced, but written to.
+
     Raises:
       UserError: if it cannot be written there.
     """
     target = Path(path)
     if target.is_dir():
         raise UserError(f"Cannot write '{path}': it is a folder.")
-    with replacing(target) as partial:
+    is_file = target.is_file() or not target.exists()
+    with replacing(target.resolve()) if is_file else contextlib.nullcontext(target) as partial:
         try:
             file: IO[Any] = partial.open(mode, encoding=None if "b" in mode else "utf-8")
         except OSError as error:

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 
 import pytest
 
@@ -61,6 +62,28 @@ def test_a_format_can_be_given(tmp_path):
     assert predicted(tmp_path, '{"inputs": "a"}', "text") == ['{"inputs": "a"}! \tx']
     with pytest.raises(UserError, match="line 1 is not JSON"):
         predicted(tmp_path, "a", "jsonl")
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    os.mkfifo(pipe := tmp_path / "pipe")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with open_output(str(pipe)) as write:
+            write("ä")
+        assert os.read(reader, 100) == "ä\n".encode()
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_is_written_through(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    with open_output(str(tmp_path / "link")) as write:
+        write("a")
+    assert (tmp_path / "link").is_symlink()
+    assert [path.read_text() for path in (tmp_path / "folder").iterdir()] == ["a\n"]
 
 
 def test_standard_input_may_be_closed(monkeypatch):
