@@ -13,6 +13,7 @@ from t2t.decoding.history import History
 from t2t.decoding.processors import Processor
 from t2t.decoding.processors.warping import MinP, Temperature, TopK, TopP
 from t2t.decoding.strategy import Decoder, Generated, Rules, Strategy
+from t2t.errors import UserError
 from t2t.models.config import at_least_one
 
 
@@ -44,6 +45,8 @@ class Sampling(Strategy):
 
     def __post_init__(self):
         at_least_one(self, "num_samples")
+        if not 0 <= self.seed < 2**32:  # JAX would take its last 32 bits
+            raise UserError(f"Sampling.seed must be from 0 to 2 ** 32 - 1, got {self.seed}.")
         _ = self._warpers  # each checks its own setting
 
     @property

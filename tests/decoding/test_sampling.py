@@ -183,6 +183,8 @@ def test_samples_that_may_not_go_on_score_minus_infinity():
         ({"min_p": -0.1}, r"min_p must be in \[0, 1\], got -0.1"),
         ({"min_p": 1.1}, r"min_p must be in \[0, 1\], got 1.1"),
         ({"num_samples": 0}, "Sampling.num_samples must be at least 1, got 0"),
+        ({"seed": -1}, "Sampling.seed must be from 0 to 2 .* got -1"),
+        ({"seed": 2**32}, "Sampling.seed must be from 0 to 2 .* got 4294967296"),
     ],
 )
 def test_settings_are_checked(settings, message):

@@ -23,7 +23,7 @@ class Temperature:
         if not 0 < self.t < math.inf:
             raise UserError(
                 f"temperature must be above 0 and finite, got {self.t}. As it goes to 0, sampling "
-                f"becomes greedy decoding: use Greedy()."
+                f"becomes greedy decoding: use Greedy(), or no flag of sampling at all."
             )
 
     def __call__(self, logits: jax.Array, history: History) -> jax.Array:
