@@ -91,7 +91,7 @@ def test_truncate_cuts_as_in_training(run):
 @pytest.mark.parametrize(
     ("lines", "flags", "message"),
     [
-        ([{"inputs": "Ann?"}], (), "Record 1: SpanRows are made of the text 'pair'"),
+        ([{"inputs": "Ann?"}], (), "Record 1 has no 'pair': this head reads"),
         ([{"inputs": "a", "pair": "b"}], ("--beams=2",), "classifies and generates no text"),
         ([{"inputs": "a", "pair": "b"}], ("--prefix=x",), "classifies and generates no text"),
         (
