@@ -47,10 +47,19 @@ MODEL = (
     "t2t.models.electra:Electra",
 )
 OPTIMISATION = (
-    *(f"t2t.training.optimizers:{name}" for name in ("adafactor", "adamw", "lamb", "sgd")),
+    *(
+        f"t2t.training.optimizers:{name}"
+        for name in (
+            *("adafactor", "adamw", "rms_scaled_adamw", "lamb", "lion", "muon", "sgd"),
+            *("with_ema", "WeightDecay"),
+        )
+    ),
     *(
         f"t2t.training.schedules:{name}_schedule"
-        for name in ("constant", "linear", "cosine", "rsqrt")
+        for name in (
+            *("constant", "linear", "cosine", "rsqrt", "wsd"),
+            *("warmup", "cooldown", "product", "piecewise"),
+        )
     ),
     "t2t.training.losses.language_modeling:Loss",
     "t2t.training.losses.sentence_pairs:SentencePairLoss",
