@@ -39,6 +39,7 @@ from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import MeshShape, batch_sharding, check_batch_size
 from t2t.training.run_directory import RunDirectory
+from t2t.training.run_lock import hold_run_lock
 from t2t.training.start import Origin, abstract_sharded_state, initialization_from, resumes, start
 from t2t.training.step import make_train_step
 from t2t.training.throughput import StepLog
@@ -166,6 +167,7 @@ def train(
 
     run.create()
     with contextlib.ExitStack() as stack:
+        lock = stack.enter_context(hold_run_lock(run.path))
         checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
         state, start_position = start(
             definition,
@@ -212,6 +214,7 @@ def train(
             save = step % checkpoint.every == 0 or last or stop
             if step % log_every == 0 or save:  # so that no state is saved with a NaN in it
                 values = step_log.flush(step, where=run.path)
+                lock.check()
                 consumed = pipeline.consumed(_all_rows(position))
                 metrics_log.write(step, values | _data_values(consumed, host_batches.skipped))
                 progress.update(step, values)
@@ -222,12 +225,14 @@ def train(
             if last or (step % evaluation.every == 0 and not stop):
                 with step_log.paused():
                     results = evaluator.evaluate(state.params)
+                    lock.check()
                     scores = flat_metrics(results)
                     metrics_log.write(step, {f"eval/{k}": v for k, v in scores.items()})
                     progress.show_evaluation(step, results)
                     if is_main:
                         write_predictions(results, run.predictions, step)
             if save:
+                lock.check()
                 with step_log.paused():
                     data = origin.to_dict() | {"positions": _all_rows(position).tolist()}
                     checkpoints.save(state, data, scores)
