@@ -59,7 +59,7 @@ def collectives(program: Program) -> list[Collective]:
         computation = program.computations[name]
         for instruction in computation:
             kind = instruction.opcode.removesuffix("-start")
-            if kind not in KINDS or _continues(computation, instruction):
+            if kind not in KINDS or continues(computation, instruction):
                 continue
             if kind == "all-reduce" and _keeps_a_slice(computation, instruction):
                 kind = "reduce-scatter"
@@ -85,7 +85,7 @@ def _sent(kind: str, operand_bytes: int, size: int) -> int:
     return operand_bytes * (size - 1) // size
 
 
-def _continues(computation: Computation, instruction: Instruction) -> bool:
+def continues(computation: Computation, instruction: Instruction) -> bool:
     """Whether this goes on with a collective that another fusion began.
 
     On TPUs one asynchronous collective is repeated in each fusion that runs beside it, with the
