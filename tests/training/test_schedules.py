@@ -7,9 +7,14 @@ import pytest
 from t2t.errors import UserError
 from t2t.training.schedules import (
     constant_schedule,
+    cooldown_schedule,
     cosine_schedule,
     linear_schedule,
+    piecewise_schedule,
+    product_schedule,
     rsqrt_schedule,
+    warmup_schedule,
+    wsd_schedule,
 )
 
 # Name: schedule, then the rate of the update after so many.
@@ -36,6 +41,36 @@ TABLE = {
     "rsqrt, scaled": (
         rsqrt_schedule(3.0, warmup_steps=100),
         {0: 0.3, 99: 0.3, 100: 0.3, 400: 0.15, 900: 0.1},
+    ),
+    "wsd": (
+        wsd_schedule(1.0, total_steps=20, decay_steps=10, warmup_steps=4),
+        {0: 0.25, 3: 1.0, 9: 1.0, 10: 1.0, 15: 0.5, 19: 0.1, 20: 0.0, 100: 0.0},
+    ),
+    "wsd, by a cosine to an end": (
+        wsd_schedule(1.0, total_steps=8, decay_steps=4, end=0.2, shape="cosine"),
+        {0: 1.0, 4: 1.0, 5: 0.6 + 0.4 * math.sqrt(0.5), 6: 0.6, 8: 0.2, 9: 0.2},
+    ),
+    "wsd, all of it decay": (wsd_schedule(1.0, total_steps=4, decay_steps=4), {0: 1.0, 1: 0.75}),
+    "rsqrt, the last tenth linear, as in T5's first paper": (
+        cooldown_schedule(rsqrt_schedule(warmup_steps=100), 1000, 100),
+        {0: 0.1, 400: 0.05, 900: 1 / 30, 950: 950**-0.5 / 2, 990: 990**-0.5 / 10, 1000: 0.0},
+    ),
+    "constant, by a root": (
+        cooldown_schedule(constant_schedule(2.0), 104, 100, shape="sqrt"),
+        {4: 2.0, 5: 1.8, 13: 1.4, 29: 1.0, 104: 0.0},
+    ),
+    "warm-up": (warmup_schedule(4), {0: 0.25, 3: 1.0, 9: 1.0}),
+    "product, as T5X writes it": (
+        product_schedule(
+            [constant_schedule(0.5), warmup_schedule(100), rsqrt_schedule(warmup_steps=1)]
+        ),
+        {0: 0.005, 25: 0.5 * 0.26 / 5, 100: 0.05, 400: 0.025},
+    ),
+    "piecewise": (
+        piecewise_schedule(
+            [constant_schedule(1.0, 2), linear_schedule(0.5, 5), constant_schedule(0.1)], [4, 9]
+        ),
+        {0: 0.5, 1: 1.0, 3: 1.0, 4: 0.5, 5: 0.4, 8: 0.1, 9: 0.1, 99: 0.1},
     ),
 }
 ROWS = [(name, step, rate) for name, (_, rates) in TABLE.items() for step, rate in rates.items()]
@@ -84,3 +119,30 @@ def test_warmup_cannot_be_negative(make):
 def test_rsqrt_needs_a_warmup(warmup):
     with pytest.raises(UserError, match=f"at least 1, got {warmup}"):
         rsqrt_schedule(warmup_steps=warmup)
+
+
+@pytest.mark.parametrize(("total", "cooldown"), [(10, 0), (10, 11), (0, 1)])
+def test_a_cooldown_fits_into_the_steps(total, cooldown):
+    with pytest.raises(UserError, match=f"The last {cooldown} of {total} total_steps"):
+        cooldown_schedule(constant_schedule(1.0), total, cooldown)
+
+
+def test_a_cooldown_has_a_known_shape():
+    with pytest.raises(UserError, match=r"No shape of decay is called 'cubic': linear, cosine, sq"):
+        cooldown_schedule(constant_schedule(1.0), 10, 5, shape="cubic")
+
+
+def test_warmup_and_decay_of_wsd_do_not_overlap():
+    with pytest.raises(UserError, match="4 warmup_steps and 7 decay_steps are more than the 10"):
+        wsd_schedule(1.0, total_steps=10, decay_steps=7, warmup_steps=4)
+
+
+@pytest.mark.parametrize("boundaries", [[], [4], [4, 4], [4, 3], [0, 3], [1, 2, 3]])
+def test_boundaries_rise_between_schedules(boundaries):
+    with pytest.raises(UserError, match=r"rising boundaries .* 3 schedules"):
+        piecewise_schedule([constant_schedule(1.0)] * 3, boundaries)
+
+
+def test_a_product_has_factors():
+    with pytest.raises(UserError, match=r"product_schedule.factors is empty"):
+        product_schedule([])

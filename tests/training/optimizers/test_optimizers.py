@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,78 +7,127 @@ import optax
 import pytest
 
 from t2t.errors import UserError
-from t2t.training.optimizers import adafactor, adamw, lamb, sgd
+from t2t.models.definition import Model
+from t2t.models.presets import t5
+from t2t.training.optimizers import (
+    Optimizer,
+    adafactor,
+    adamw,
+    lamb,
+    lion,
+    muon,
+    rms_scaled_adamw,
+    sgd,
+    with_ema,
+)
+from t2t.training.partitioning import MeshShape
 from t2t.training.schedules import constant_schedule
+from t2t.training.state import init_state, state_shardings
+from t2t.training.trainable import Trainable
+from tests.training.optimizers import references
+from tests.training.optimizers.runs import (
+    LAYERS,
+    SHAPES,
+    assert_close,
+    draw,
+    gradients,
+    moved,
+    per_layer_params,
+    run,
+    stack,
+    stacked_gradients,
+    stacked_params,
+)
 
-LAYERS = 3
 RATE = constant_schedule(1e-2)
-SHAPES = {"kernel": (6, 10), "scale": (6,)}
-
-
-def draw(shape, seed):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def per_layer_params():
-    """Layers whose weights differ in size by factors of ten, as if trained."""
-    return [
-        {name: 10.0**i * draw(shape, i) for name, shape in SHAPES.items()} for i in range(LAYERS)
-    ]
-
-
-def stack(trees):
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
-
-
-def gradients(step, scale=1.0):
-    return [
-        {name: scale * 3.0**i * draw(s, 100 * step + i) for name, s in SHAPES.items()}
-        for i in range(LAYERS)
-    ]
-
-
-def run(transformation, params, gradients_of_step, steps=3):
-    """Parameters after `steps` updates."""
-    update = jax.jit(transformation.update)
-    state = transformation.init(params)
-    for step in range(steps):
-        updates, state = update(gradients_of_step(step), state, params)
-        params = optax.apply_updates(params, updates)
-    return params
-
-
-def assert_close(actual, expected):
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), actual, expected)
-
-
-def moved(before, after):
-    return jax.tree.map(lambda a, b: np.asarray(b) - np.asarray(a), before, after)
-
 
 OPTIMIZERS = {
     "adafactor": adafactor(RATE, min_dim_size_to_factor=4),
     "adafactor, not factored": adafactor(RATE),
     "adafactor, decayed": adafactor(RATE, min_dim_size_to_factor=4, weight_decay=0.1),
     "adamw": adamw(RATE, weight_decay=0.1),
+    "adafactor, with momentum": adafactor(RATE, min_dim_size_to_factor=4, momentum=0.9),
+    "rms_scaled_adamw": rms_scaled_adamw(RATE, weight_decay=0.1),
     "lamb": lamb(RATE, weight_decay=0.1),
+    "lion": lion(RATE, weight_decay=0.1),
     "sgd": sgd(RATE),
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_stacked_layers_are_updated_as_separate_ones(name):
-    transformation = OPTIMIZERS[name].transformation
-    separate = run(
-        transformation,
-        {f"block_{i}": layer for i, layer in enumerate(per_layer_params())},
-        lambda step: {f"block_{i}": layer for i, layer in enumerate(gradients(step))},
-    )
-    stacked = run(
-        transformation,
-        {"encoder": {"layers": stack(per_layer_params())}},
-        lambda step: {"encoder": {"layers": stack(gradients(step))}},
-    )
-    assert_close(stacked["encoder"]["layers"], stack(list(separate.values())))
+def falling(step):
+    return 0.1 / (step + 1)
+
+
+BY_HAND = {
+    "adafactor, factored": (
+        adafactor(falling, min_dim_size_to_factor=4),
+        functools.partial(references.adafactor, factor_from=4),
+    ),
+    "adafactor, full": (adafactor(falling), references.adafactor),
+    "adafactor, kept full by its name": (
+        adafactor(falling, min_dim_size_to_factor=4, not_factored=(".*/kernel",)),
+        references.adafactor,
+    ),
+    "adafactor, all of its settings": (
+        adafactor(
+            falling,
+            decay_rate=0.7,
+            decay_offset=-5,
+            clipping_threshold=0.5,
+            multiply_by_parameter_scale=False,
+            min_dim_size_to_factor=4,
+            momentum=0.8,
+            weight_decay=0.2,
+        ),
+        functools.partial(
+            references.adafactor,
+            decay_rate=0.7,
+            offset=-5,
+            threshold=0.5,
+            scaled=False,
+            factor_from=4,
+            momentum=0.8,
+            decay=0.2,
+        ),
+    ),
+    "adamw": (
+        adamw(falling, b1=0.8, b2=0.95, eps=1e-3, weight_decay=0.3),
+        functools.partial(references.adam, b1=0.8, b2=0.95, eps=1e-3, decay=0.3),
+    ),
+    "rms_scaled_adamw": (
+        rms_scaled_adamw(falling, weight_decay=0.3),
+        functools.partial(references.adam, eps=1e-6, decay=0.3, relative=True),
+    ),
+    "lamb": (
+        lamb(falling, b1=0.8, b2=0.95, eps=1e-3, weight_decay=0.3),
+        functools.partial(references.lamb, b1=0.8, b2=0.95, eps=1e-3, decay=0.3),
+    ),
+    "lion": (lion(falling, weight_decay=0.3), functools.partial(references.lion, decay=0.3)),
+}
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+@pytest.mark.parametrize("name", BY_HAND)
+def test_equals_the_paper_for_every_layer(name, steps):
+    optimizer, reference = BY_HAND[name]
+    after = run(optimizer.transformation, stacked_params(), stacked_gradients, steps)
+    expected = [
+        {
+            name: reference(
+                layer[name].astype(float),
+                [gradients(step)[i][name].astype(float) for step in range(steps)],
+                falling,
+            )
+            for name in SHAPES
+        }
+        for i, layer in enumerate(per_layer_params())
+    ]
+    before, after = stacked_params()["encoder"]["layers"], after["encoder"]["layers"]
+    for name, actual in moved(before, after).items():
+        wanted, axes = stack(expected)[name] - before[name], tuple(range(1, before[name].ndim))
+        largest = [np.abs(x).max(axis=axes, keepdims=True) for x in (wanted, before[name])]
+        # 1 - 0.999 has four digits in float32, and parameters have seven.
+        assert np.all(np.abs(actual - wanted) <= 1e-4 * largest[0] + 5e-7 * largest[1])
 
 
 def test_plain_optax_adafactor_mixes_stacked_layers_up():
@@ -134,41 +185,6 @@ MODEL_LIKE = {
         "final_norm": {"scale": draw((6,), 3)},
     },
 }
-
-
-def lamb_by_hand(param, gradients, rate, b1, b2, eps, decay):
-    """Algorithm 2 of the paper, in numpy, for a matrix; without its last two lines for a vector."""
-    m = v = np.zeros(param.shape)
-    for step, gradient in enumerate(gradients, start=1):
-        m = b1 * m + (1 - b1) * gradient
-        v = b2 * v + (1 - b2) * np.square(gradient)
-        update = m / (1 - b1**step) / (np.sqrt(v / (1 - b2**step)) + eps)
-        if param.ndim > 1:
-            update = update + decay * param
-            update = update * np.linalg.norm(param) / np.linalg.norm(update)
-        param = param - rate * update
-    return param
-
-
-def test_lamb_is_computed_for_each_layer_as_in_the_paper():
-    settings = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
-    params = {"encoder": {"layers": stack(per_layer_params())}}
-    after = run(
-        lamb(RATE, weight_decay=0.3, **settings).transformation,
-        params,
-        lambda step: {"encoder": {"layers": stack(gradients(step))}},
-    )
-    expected = [
-        {
-            name: lamb_by_hand(
-                layer[name], [gradients(step)[i][name] for step in range(3)], 1e-2,
-                decay=0.3, **settings,
-            )
-            for name in SHAPES
-        }
-        for i, layer in enumerate(per_layer_params())
-    ]  # fmt: skip
-    assert_close(after["encoder"]["layers"], stack(expected))
 
 
 def test_lamb_equals_optax_lamb_for_a_matrix_of_its_own():
@@ -229,7 +245,7 @@ def test_clip_norm_bounds_the_norm_of_all_gradients_together(clip_norm, kept):
     assert_close(after, jax.tree.map(lambda g: -kept * g, gradient))
 
 
-@pytest.mark.parametrize("make", [adafactor, adamw, lamb, sgd])
+@pytest.mark.parametrize("make", [adafactor, adamw, rms_scaled_adamw, lamb, lion, sgd])
 def test_every_optimizer_clips(make):
     params, size = per_layer_params()[0], [1.0, 1e3]
 
@@ -246,7 +262,7 @@ def test_every_optimizer_clips(make):
 
 
 @pytest.mark.parametrize("clip_norm", [0.0, -1.0, float("nan")])
-@pytest.mark.parametrize("make", [adafactor, adamw, lamb, sgd])
+@pytest.mark.parametrize("make", [adafactor, adamw, lamb, lion, muon, sgd])
 def test_clip_norm_must_be_positive(make, clip_norm):
     with pytest.raises(UserError, match=r"clip_norm must be above 0 \(or None\)"):
         make(RATE, clip_norm=clip_norm)
@@ -259,3 +275,63 @@ def test_the_schedule_is_followed_and_can_be_read():
     after = run(optimizer.transformation, params, lambda _: ones, steps=3)
     np.testing.assert_allclose(after["a"], -(1 + 1 / 2 + 1 / 3), rtol=1e-6)
     assert optimizer.learning_rate(3) == 0.25
+
+
+TINY = t5(
+    vocab_size=32,
+    d_model=16,
+    d_ff=32,
+    num_heads=4,
+    head_dim=8,
+    num_encoder_layers=2,
+    num_decoder_layers=1,
+)
+SHARDED = {
+    "adafactor": (adafactor(RATE, min_dim_size_to_factor=8, momentum=0.9), 1e-5),
+    "lamb": (lamb(RATE), 1e-5),
+    "muon, averaged": (with_ema(muon(RATE, weight_decay=0.1), 0.9), 1e-4),
+}
+
+
+def updates_on(optimizer: Optimizer, mesh):
+    """State after three updates with everything where training has it."""
+    # Enough of the model to see every kind of array, and quick to compile.
+    optimizer = optimizer._replace(trainable=Trainable(("encoder/layers/mlp.*", "lm_head/.*")))
+    model = Model(TINY)
+    selection = optimizer.trainable.select(model.abstract_params)
+    shardings = state_shardings(model, optimizer, mesh)
+    state = jax.jit(lambda: init_state(model, optimizer, 0), out_shardings=shardings)()
+
+    def update(state, grads):
+        trained, rest = selection.split(state.params)
+        updates, opt_state = optimizer.transformation.update(grads, state.opt_state, trained)
+        params = selection.merge(optax.apply_updates(trained, updates), rest)
+        return state._replace(params=params, opt_state=opt_state)
+
+    step = jax.jit(
+        update,
+        in_shardings=(shardings, selection.restrict(shardings.params)),
+        out_shardings=shardings,
+    )
+    leaves, structure = jax.tree.flatten(selection.abstract(model.abstract_params))
+    for number in range(3):
+        drawn = [draw(leaf.shape, 100 * number + i) for i, leaf in enumerate(leaves)]
+        state = step(state, jax.tree.unflatten(structure, drawn))
+    return state
+
+
+@pytest.mark.parametrize("name", SHARDED)
+def test_sharded_updates_equal_those_on_one_device(name):
+    optimizer, tolerance = SHARDED[name]
+
+    one = updates_on(optimizer, MeshShape().mesh(jax.devices()[:1]))
+    eight = updates_on(optimizer, MeshShape(2, 2, 2).mesh())
+    kernel = eight.params["encoder"]["layers"]["mlp"]["wi_0"]["kernel"]
+    moments = [leaf for leaf in jax.tree.leaves(eight.opt_state) if leaf.shape == kernel.shape]
+    for leaf in (kernel, *moments):
+        assert leaf.addressable_shards[0].data.size == leaf.size // 4  # fsdp and tensor
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=tolerance),
+        jax.device_get((one.params, one.opt_state)),
+        jax.device_get((eight.params, eight.opt_state)),
+    )
