@@ -70,6 +70,7 @@ OPTIMISATION = (
     ),
     "t2t.training.trainable:Trainable",
     "t2t.models.lora:LoRA",
+    "t2t.models.axis_rules:AxisRules",
     "t2t.training.partitioning:MeshShape",
 )
 CONVERTERS = tuple(

@@ -72,11 +72,12 @@ def load_trained(
         run.check_identity(arguments["model"], vocabularies, arguments.get("lora"))
         tokenizer = tokenizer or features["targets"].vocabulary
     model = make_model(runnable_here(arguments["model"]), arguments.get("lora"))
-    mesh = arguments.get("mesh", MeshShape()).mesh()
+    mesh_shape = arguments.get("mesh", MeshShape())
+    mesh, rules = mesh_shape.mesh(), mesh_shape.rules
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         model.abstract_params,
-        param_shardings(model.abstract_params, model.logical_axes, mesh),
+        param_shardings(model.abstract_params, model.logical_axes, mesh, rules),
     )
     if not run.checkpoints.exists():
         raise UserError(f"'{model_dir}' has no checkpoint yet.")

@@ -261,14 +261,16 @@ class TrainedModel:
         if self.generation:
             decoding = with_rules(policy.decoding_of(lengths), self.generation)
             policy = dataclasses.replace(policy, decoding=decoding)
+        mesh = self.arguments.get("mesh", MeshShape())
         evaluator = Evaluator(
             self.model,
-            self.arguments.get("mesh", MeshShape()).mesh(),
+            mesh.mesh(),
             self.task_or_mixture,
             lengths,
             policy,
             self.arguments.get("seed", 0),
             self.arguments.get("converter"),
             self.loss,
+            mesh.rules,
         )
         return evaluator.evaluate(self.params)

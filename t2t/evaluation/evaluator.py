@@ -26,6 +26,7 @@ from t2t.evaluation.confidence import Interval, bootstrap_interval
 from t2t.evaluation.predictions import make_predictions, predicts
 from t2t.evaluation.task_metrics import Outputs, task_metrics
 from t2t.evaluation.term_metrics import term_metrics
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
 from t2t.training.losses.language_modeling import Loss
 from t2t.training.losses.training_loss import TrainingLoss
@@ -110,6 +111,7 @@ class Evaluator:
         seed: int = 0,
         converter: FeatureConverter | None = None,
         loss: TrainingLoss = Loss(),  # noqa: B008 (frozen)
+        rules: AxisRules = AxisRules(),  # noqa: B008
     ):
         """Raises UserError if no task has the split, or the mesh does not divide the batch size.
 
@@ -145,12 +147,12 @@ class Evaluator:
                 + ". Name one of those (EvalPolicy.split in gin, --split of `t2t eval`), or make "
                 "one of another with SplitDataSource."
             )
-        self._score = make_eval_step(model, mesh, loss)
+        self._score = make_eval_step(model, mesh, loss, rules)
         self._predicts_tokens = loss.predicts_tokens
         if any("predict" in kinds for kinds in self._kinds.values()):
             decoding = policy.decoding_of(sequence_length)
             self._predictions = make_predictions(
-                model, mesh, loss, task_or_mixture, decoding, sequence_length
+                model, mesh, loss, task_or_mixture, decoding, sequence_length, rules
             )
 
     def evaluate(self, params: Params) -> dict[str, TaskResult]:

@@ -16,6 +16,8 @@ from t2t.decoding.processors.allowed import check_some_allowed
 from t2t.decoding.prompts import check_generates, collate, make_prompt
 from t2t.decoding.reading import until_end
 from t2t.errors import UserError
+from t2t.models.activation_sharding import on_mesh
+from t2t.models.axis_rules import AxisRules
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.encoder_decoder import EncoderDecoder
@@ -33,7 +35,12 @@ class Generation:
     """Generates for evaluation sets: one compilation for all of the same lengths."""
 
     def __init__(
-        self, model: Model, mesh: Mesh, decoding: Decoding, sequence_length: SequenceLength
+        self,
+        model: Model,
+        mesh: Mesh,
+        decoding: Decoding,
+        sequence_length: SequenceLength,
+        rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
     ):
         """Raises UserError if positions do not suffice for inputs and new tokens."""
         self._mesh, self._config = mesh, check_generates(model.config)
@@ -50,12 +57,11 @@ class Generation:
                 f"token. Set EvalPolicy.max_decode_length, or shorter inputs."
             )
         check_some_allowed(decoding.processors, model.config.vocab_size)
-        self._generate = jax.jit(
-            lambda params, batch, seeds, active: generate(
-                model.bind(params), batch, decoding, seeds=seeds, active=active
-            ),
-            out_shardings=replicated(mesh),
-        )
+
+        def run(params, batch, seeds, active):
+            return generate(model.bind(params), batch, decoding, seeds=seeds, active=active)
+
+        self._generate = jax.jit(on_mesh(run, mesh, rules), out_shardings=replicated(mesh))
 
     def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
         """The first output for each example, as text; what is drawn depends on its number."""

@@ -6,6 +6,8 @@ from jax.sharding import Mesh
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.heads import HeadRows
 from t2t.data.sources import Example
+from t2t.models.activation_sharding import on_mesh
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
 from t2t.training.partitioning import batch_sharding, replicated
 
@@ -18,15 +20,24 @@ class HeadPredictions:
       mesh: of the devices that share the computation.
       head: its name.
       rows: that the examples were made by.
+      rules: which axes of the mesh split what.
     """
 
-    def __init__(self, model: Model, mesh: Mesh, head: str, rows: HeadRows):
+    def __init__(
+        self,
+        model: Model,
+        mesh: Mesh,
+        head: str,
+        rows: HeadRows,
+        rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
+    ):
         self._mesh, self._rows = mesh, rows
         self._texts: dict[str, list[Example]] = {}
-        self._outputs = jax.jit(
-            lambda params, batch: model.bind(params).outputs(batch, head),
-            out_shardings=replicated(mesh),
-        )
+
+        def outputs(params, batch):
+            return model.bind(params).outputs(batch, head)
+
+        self._outputs = jax.jit(on_mesh(outputs, mesh, rules), out_shardings=replicated(mesh))
 
     def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
         """The prediction for each example."""

@@ -11,6 +11,7 @@ from t2t.data.tasks import Task
 from t2t.decoding.decoding import Decoding
 from t2t.evaluation.generation import Generation, generates
 from t2t.evaluation.head_predictions import HeadPredictions
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, ModelConfig, Params
 from t2t.training.losses.head_loss import HeadLoss
 from t2t.training.losses.training_loss import TrainingLoss
@@ -36,6 +37,7 @@ def make_predictions(
     task_or_mixture: Task | Mixture,
     decoding: Decoding,
     sequence_length: SequenceLength,
+    rules: AxisRules,
 ) -> Predictions:
     """What predicts for the tasks; raises UserError if it cannot for such lengths.
 
@@ -46,8 +48,9 @@ def make_predictions(
       task_or_mixture: as it is, not as prepared by the loss.
       decoding: how to generate, if it does.
       sequence_length: of the examples.
+      rules: which axes of the mesh split what.
     """
     if isinstance(loss, HeadLoss):
         rows = loss.rows(model.config, task_or_mixture)
-        return HeadPredictions(model, mesh, loss.head.name, rows)
-    return Generation(model, mesh, decoding, sequence_length)
+        return HeadPredictions(model, mesh, loss.head.name, rows, rules)
+    return Generation(model, mesh, decoding, sequence_length, rules)

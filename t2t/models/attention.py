@@ -6,6 +6,7 @@ import jax
 from flax import nnx
 
 from t2t.errors import UserError
+from t2t.models.activation_sharding import split
 from t2t.models.config import at_least_one
 from t2t.models.dot_product_attention import dot_product_attention
 from t2t.models.layers import Dense
@@ -99,14 +100,16 @@ class MultiHeadAttention(nnx.Module):
     def queries(self, x: jax.Array) -> jax.Array:
         """`[batch, q, d_model]` -> `[batch, q, heads, head_dim]`."""
         queries = _split_heads(self.query(x), self._spec.num_heads)
+        queries = split(queries, "batch", "length", "heads", "head_dim")
         return self.query_norm(queries) if self._spec.norm else queries
 
     def keys_and_values(self, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
         """`[batch, k, width]` -> twice `[batch, k, kv heads, head_dim]`."""
-        keys = _split_heads(self.key(memory), self._spec.kv_heads)
-        if self._spec.norm:
-            keys = self.key_norm(keys)
-        return keys, _split_heads(self.value(memory), self._spec.kv_heads)
+        both = (
+            _split_heads(x, self._spec.kv_heads) for x in (self.key(memory), self.value(memory))
+        )
+        keys, values = (split(x, "batch", "keys", "heads", "head_dim") for x in both)
+        return (self.key_norm(keys) if self._spec.norm else keys), values
 
     def attend(
         self,
@@ -132,6 +135,7 @@ class MultiHeadAttention(nnx.Module):
             shared_over_length=self._dropout.shared_over_length,
             implementation=self._implementation,
         )
+        attended = split(attended, "batch", "length", "heads", "head_dim")
         return self.out(attended.reshape(*attended.shape[:2], -1))
 
 

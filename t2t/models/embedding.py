@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t2t.errors import UserError
+from t2t.models.activation_sharding import split
 from t2t.models.config import at_least_one
 from t2t.models.layers import Dense, Table, dropout
 from t2t.models.norms import Norm
@@ -81,7 +82,8 @@ class EmbeddingLayer(nnx.Module):
             x = self.norm(x)
         together = self._dropout.shared_over_length
         x = dropout(x, self._dropout.embedding, key, shared_over_length=together)
-        return self.projection(x) if self._spec.size else x
+        x = self.projection(x) if self._spec.size else x
+        return split(x, "batch", "length", "residual")
 
 
 @jax.tree_util.register_dataclass

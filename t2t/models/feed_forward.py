@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t2t.errors import UserError
+from t2t.models.activation_sharding import split
 from t2t.models.activations import ACTIVATIONS, check_activation
 from t2t.models.config import at_least_one
 from t2t.models.layers import Dense, dropout
@@ -69,6 +70,6 @@ class FeedForwardLayer(nnx.Module):
             ACTIVATIONS[activation](getattr(self, name)(x))
             for name, activation in zip(self._spec.branches, self._spec.activations, strict=True)
         ]
-        hidden = functools.reduce(jnp.multiply, activated)
+        hidden = split(functools.reduce(jnp.multiply, activated), "batch", "length", "mlp")
         rate, together = self._dropout.hidden, self._dropout.shared_over_length
         return self.wo(dropout(hidden, rate, key, shared_over_length=together))

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t2t.models.activation_sharding import gathered, split
 from t2t.models.activations import ACTIVATIONS, check_activation
 from t2t.models.config import at_least_one, one_of
 from t2t.models.layers import Dense, dropout, param
@@ -78,8 +79,11 @@ class LMHeadLayer(nnx.Module):
         if self._spec.scaled:
             x = x * (x.shape[-1] ** -0.5)
         flat = x.reshape(-1, x.shape[-1])
-        kernel = table.T if table is not None else self.kernel[...]
-        logits = (flat @ kernel.astype(x.dtype)).astype(jnp.float32)
+        if table is None:
+            kernel = gathered(self.kernel[...].astype(x.dtype), ("embed", "vocab"))
+        else:
+            kernel = gathered(table.astype(x.dtype), ("vocab", "embed")).T
+        logits = split((flat @ kernel).astype(jnp.float32), None, "vocab")
         if self._spec.bias:
             logits = logits + self.bias[...][None]
         if self._spec.soft_cap:

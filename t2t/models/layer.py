@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t2t.models.activation_sharding import split
 from t2t.models.layers import dropout, split_key
 from t2t.models.masks import AttentionMask, joined
 from t2t.models.positions import PositionModule
@@ -210,9 +211,10 @@ class Layer(nnx.Module):
     def _add(self, branch: str, function, x: jax.Array, key: jax.Array | None) -> jax.Array:
         rate, together = self._dropout.residual, self._dropout.shared_over_length
         norms = [getattr(self, f"{branch}_{suffix}") for suffix in self._spec.placement.norms]
-        return self._spec.placement(
+        x = self._spec.placement(
             x, function, lambda y: dropout(y, rate, key, shared_over_length=together), norms
         )
+        return split(x, "batch", "length", "residual")
 
 
 def _rotated(x: jax.Array, positions: jax.Array, context: Context, local) -> jax.Array:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t2t.models.activation_sharding import gathered, split
 from t2t.models.initializers import Initializer
 
 
@@ -50,11 +51,13 @@ class Table(nnx.Module):
     """Vectors `[rows, features]`, looked up by number."""
 
     def __init__(self, rows: int, features: int, *, key: jax.Array, init: Initializer, axis: str):
-        self.embedding = param(init, key, (rows, features), (axis, "embed"))
+        self._axes = axis, "embed"
+        self.embedding = param(init, key, (rows, features), self._axes)
 
     def __call__(self, ids: jax.Array, dtype: jnp.dtype) -> jax.Array:
         """int `[batch, length]` -> `[batch, length, features]`."""
-        return self.embedding[...].astype(dtype)[ids]
+        vectors = gathered(self.embedding[...].astype(dtype), self._axes)[ids]
+        return split(vectors, "batch", "length", "residual")
 
 
 def dropout(

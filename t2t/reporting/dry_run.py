@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model
 from t2t.reporting.parameters import module_table, parameter_table
 from t2t.training.flops import forward_flops, train_flops
@@ -21,6 +22,7 @@ def dry_run_report(
     row_lengths: Mapping[str, int],
     batch_size: int,
     predicts_tokens: bool = True,
+    rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
 ) -> str:
     """All of it as text.
 
@@ -31,13 +33,14 @@ def dry_run_report(
       row_lengths: tokens of a row, by axis; see `FeatureConverter.row_lengths`.
       batch_size: rows per step.
       predicts_tokens: whether the loss is of tokens, so that there are logits over the vocabulary.
+      rules: which axes of the mesh split what.
     """
     lengths = row_lengths.get("inputs", 0), row_lengths.get("targets", 0)
     tokens = max(sum(lengths), 1)
     forward = forward_flops(model.config, *lengths, predicts_tokens) / tokens
     step = train_flops(model.config, *lengths, batch_size, predicts_tokens)
     abstract = abstract_state(model, optimizer)
-    shardings = state_shardings(model, optimizer, mesh)
+    shardings = state_shardings(model, optimizer, mesh, rules)
     params, state = (
         _bytes_per_device(getattr(abstract, name), getattr(shardings, name))
         for name in ("params", "opt_state")
@@ -45,7 +48,7 @@ def dry_run_report(
     shape = " x ".join(f"{name} {size}" for name, size in mesh.shape.items())
     return "\n".join(
         [
-            parameter_table(model, mesh),
+            parameter_table(model, mesh, rules),
             "",
             module_table(model),
             "",

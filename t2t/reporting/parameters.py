@@ -7,9 +7,9 @@ from typing import Any
 
 from jax.sharding import Mesh
 
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.parameter_paths import flatten
-from t2t.training.partitioning import partition_spec
 
 
 def parameter_count(config: ModelConfig) -> int:
@@ -22,12 +22,16 @@ def counts(abstract_params: Any) -> dict[str, int]:
     return {name: math.prod(leaf.shape) for name, leaf in flatten(abstract_params).items()}
 
 
-def parameter_table(model: Model, mesh: Mesh) -> str:
+def parameter_table(
+    model: Model,
+    mesh: Mesh,
+    rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
+) -> str:
     """One line per parameter, and the total on the last."""
     axes, numbers = flatten(model.logical_axes), counts(model.abstract_params)
     rows = [("parameter", "shape", "axes", "split", "count")]
     for name, leaf in flatten(model.abstract_params).items():
-        split = partition_spec(leaf.shape, axes[name], mesh)
+        split = rules.spec(leaf.shape, axes[name], mesh, name)
         rows.append(
             (
                 name,

@@ -25,6 +25,7 @@ from t2t.evaluation.evaluator import (
     flat_metrics,
     write_predictions,
 )
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.lora import ADAPTERS, LoRA, make_model
 from t2t.reporting.dry_run import dry_run_report
@@ -149,18 +150,25 @@ def train(
         seed,
         converter,
         loss,
+        mesh.rules,
     )
     fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
     origin = Origin.of(definition, optimizer, fingerprint)
     initialization = initialization_from(init_from, model, lora)
     beginning = None
     if initialization and not resumes(run):
-        target = abstract_sharded_state(definition, optimizer, device_mesh).params
+        target = abstract_sharded_state(definition, optimizer, device_mesh, mesh.rules).params
         beginning = initialization.open(target, fall_back=fall_back)
     is_main = jax.process_index() == 0
     if dry_run:
         report = dry_run_report(
-            definition, optimizer, device_mesh, row_lengths, batch_size, loss.predicts_tokens
+            definition,
+            optimizer,
+            device_mesh,
+            row_lengths,
+            batch_size,
+            loss.predicts_tokens,
+            mesh.rules,
         )
         print(report)
         return {}
@@ -178,9 +186,10 @@ def train(
             origin,
             beginning,
             fall_back,
+            mesh.rules,
         )
         if is_main:
-            _describe(run, definition, device_mesh, vocabularies, lora, config_text)
+            _describe(run, definition, device_mesh, mesh.rules, vocabularies, lora, config_text)
         first_step = int(state.step)
         metrics_log = MetricsLog(run, first_step) if is_main else NoLog()
         stack.callback(metrics_log.close)
@@ -193,6 +202,7 @@ def train(
             num_tasks=len(pipeline.task_names),
             microbatches=microbatches,
             seed=seed,
+            rules=mesh.rules,
         )
         step_log = StepLog(pipeline.task_names, optimizer.learning_rate)
         progress = stack.enter_context(Progress(first_step, total_steps, enabled=is_main))
@@ -262,13 +272,14 @@ def _describe(
     run: RunDirectory,
     model: Model,
     mesh: Mesh,
+    rules: AxisRules,
     vocabularies: dict[str, str],
     lora: LoRA | None,
     config_text: str | None,
 ) -> None:
     """Writes what the run is, beside its checkpoints."""
     run.write_identity(model.config, vocabularies, lora=lora)
-    table = parameter_table(model, mesh)
+    table = parameter_table(model, mesh, rules)
     run.write(run.path / "parameters.txt", table + "\n")
     log.info("%s", table.splitlines()[-1])
     if config_text is not None:

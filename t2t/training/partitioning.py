@@ -1,36 +1,18 @@
-"""Device meshes, and from logical axis names to shardings.
-
-The mesh always has the axes `data`, `fsdp` and `tensor`. A rule gives a logical axis the mesh axes
-to try, in order; the first that is free and divides the dimension wins, else the dimension is kept
-whole (and the log says so).
-"""
+"""Device meshes, and what of training's state and batches is where on them."""
 
 import dataclasses
 import itertools
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
+import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from t2t.errors import UserError
-
-MESH_AXES = ("data", "fsdp", "tensor")
-
-RULES: dict[str, tuple[str, ...]] = {
-    "vocab": ("tensor",),
-    "heads": ("tensor",),
-    "mlp": ("tensor",),
-    "embed": ("fsdp",),
-}
-"""Logical axis -> mesh axes to try. Names without a rule are not split."""
-
-BATCH_AXES = ("data", "fsdp")
-"""Rows of a batch are split over both."""
-
-log = logging.getLogger(__name__)
+from t2t.models.axis_rules import BATCH_AXES, MESH_AXES, AxisRules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,52 +23,91 @@ class MeshShape:
       data: copies of the model that see different rows.
       fsdp: shards of parameters and optimiser state, each also seeing different rows.
       tensor: shards of single matrix products.
+      sequence: shards of the length of activations.
+      slices: groups of devices with a slow network between them, over which only `data` goes; it
+        is a multiple of their number. None for what the devices say, 1 on most.
+      rules: which of these axes split which dimensions.
     """
 
     data: int = -1
     fsdp: int = 1
     tensor: int = 1
+    sequence: int = 1
+    slices: int | None = None
+    rules: AxisRules = AxisRules()  # noqa: RUF009 (frozen)
 
     def mesh(self, devices: Sequence[jax.Device] | None = None) -> Mesh:
-        """Makes the mesh; raises UserError unless the product is the number of devices."""
-        count = len(devices or jax.devices())
-        sizes = dataclasses.astuple(self)
+        """Makes the mesh.
+
+        Raises:
+          UserError: unless the product is the number of devices, `data` a multiple of the slices,
+            and their number that of the devices.
+        """
+        devices = list(devices or jax.devices())
+        shape = self._sizes(len(devices))
+        slices = self._slices(devices)
+        if shape[0] % slices:
+            raise UserError(
+                f"MeshShape.data is {shape[0]}, but there are {slices} slices, and only data goes "
+                f"over the network between them: make it a multiple of {slices}."
+            )
+        auto = (AxisType.Auto,) * len(MESH_AXES)
+        if slices == 1:
+            return jax.make_mesh(shape, MESH_AXES, axis_types=auto, devices=devices)
+        inner, outer = (shape[0] // slices, *shape[1:]), (slices, *(1 for _ in shape[1:]))
+        if _slice_numbers(devices) is None:
+            parts = np.split(np.array(devices), slices)
+            arranged = [mesh_utils.create_device_mesh(inner, list(part)) for part in parts]
+            return Mesh(np.concatenate(arranged), MESH_AXES, axis_types=auto)
+        hybrid = mesh_utils.create_hybrid_device_mesh(inner, outer, devices)
+        return Mesh(hybrid, MESH_AXES, axis_types=auto)
+
+    def _sizes(self, count: int) -> tuple[int, ...]:
+        sizes = tuple(getattr(self, name) for name in MESH_AXES)
         known = math.prod(s for s in sizes if s != -1)
         left = count // known if known > 0 else 0
         shape = tuple(left if s == -1 else s for s in sizes)
         if sizes.count(-1) > 1 or min(shape) < 1 or math.prod(shape) != count:
+            given = ("data", "fsdp", "tensor", *(("sequence",) if self.sequence != 1 else ()))
             raise UserError(
-                f"Mesh data={self.data}, fsdp={self.fsdp}, tensor={self.tensor} does not use the "
-                f"{count} device(s) here; the product must be {count}, and at most one may be -1."
+                f"Mesh {', '.join(f'{name}={getattr(self, name)}' for name in given)} does not use "
+                f"the {count} device(s) here; the product must be {count}, and at most one may be "
+                f"-1."
             )
-        auto = (AxisType.Auto,) * len(MESH_AXES)
-        return jax.make_mesh(shape, MESH_AXES, axis_types=auto, devices=devices)
+        return shape
+
+    def _slices(self, devices: Sequence[jax.Device]) -> int:
+        numbers = _slice_numbers(devices)
+        found = None if numbers is None else len(numbers)
+        slices = self.slices or found or 1
+        if found not in (None, slices):
+            raise UserError(f"MeshShape.slices is {slices}, but the devices are of {found} slices.")
+        if slices < 1 or len(devices) % slices:
+            raise UserError(
+                f"MeshShape.slices = {slices} does not divide the {len(devices)} device(s) here."
+            )
+        return slices
 
 
-def partition_spec(shape: Sequence[int], logical_axes: Sequence[str], mesh: Mesh) -> PartitionSpec:
-    """The split of one array."""
-    free = {name for name in MESH_AXES if mesh.shape[name] > 1}
-    spec: list[str | None] = []
-    for size, name in zip(shape, logical_axes, strict=True):
-        wanted = [axis for axis in RULES.get(name, ()) if axis in free]
-        fitting = [axis for axis in wanted if size % mesh.shape[axis] == 0]
-        if wanted and not fitting:
-            log.info(
-                "%s of %d does not divide over mesh axis %s (%d): replicated",
-                name, size, wanted[0], mesh.shape[wanted[0]],
-            )  # fmt: skip
-        spec.append(fitting[0] if fitting else None)
-        free -= set(fitting[:1])
-    return PartitionSpec(*spec)
+def _slice_numbers(devices: Sequence[jax.Device]) -> set[int] | None:
+    """Which slices there are; None where devices do not say."""
+    numbers = {getattr(device, "slice_index", None) for device in devices}
+    return None if None in numbers else numbers
 
 
-def param_shardings(abstract_params: Any, logical_axes: Any, mesh: Mesh) -> Any:
+def param_shardings(
+    abstract_params: Any,
+    logical_axes: Any,
+    mesh: Mesh,
+    rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
+) -> Any:
     """A tree of NamedSharding like `abstract_params`."""
-    return jax.tree.map(
-        lambda leaf, axes: NamedSharding(mesh, partition_spec(leaf.shape, axes, mesh)),
-        abstract_params,
-        logical_axes,
-    )
+
+    def sharding(path, leaf, axes):
+        name = "/".join(str(key.key) for key in path)
+        return NamedSharding(mesh, rules.spec(leaf.shape, axes, mesh, name))
+
+    return jax.tree_util.tree_map_with_path(sharding, abstract_params, logical_axes)
 
 
 def shardings_like_params(tree: Any, abstract_params: Any, shardings: Any) -> Any:

@@ -10,6 +10,7 @@ import jax
 from jax.sharding import Mesh
 
 from t2t.errors import UserError
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.lora import ADAPTERS, LoRA
 from t2t.training.checkpoints import Checkpoints
@@ -75,12 +76,17 @@ class Origin:
             )
 
 
-def abstract_sharded_state(model: Model, optimizer: Optimizer, mesh: Mesh) -> TrainState:
+def abstract_sharded_state(
+    model: Model,
+    optimizer: Optimizer,
+    mesh: Mesh,
+    rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
+) -> TrainState:
     """Shapes, dtypes and shardings of the state, as checkpoints are restored to."""
     return jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         abstract_state(model, optimizer),
-        state_shardings(model, optimizer, mesh),
+        state_shardings(model, optimizer, mesh, rules),
     )
 
 
@@ -101,13 +107,14 @@ def start(
     origin: Origin,
     beginning: OpenedInitialization | None,
     fall_back: bool,
+    rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
 ) -> tuple[TrainState, list[int] | None]:
     """The state to go on from and the position in the data: restored, initialised, or fresh.
 
     Raises:
       UserError: as `Checkpoints.restore` and `Origin.check`.
     """
-    abstract = abstract_sharded_state(model, optimizer, mesh)
+    abstract = abstract_sharded_state(model, optimizer, mesh, rules)
     restored = checkpoints.restore(abstract, fall_back=fall_back)
     if restored:
         state, data = restored
@@ -116,7 +123,7 @@ def start(
         origin.check(data, int(state.step))
         log.info("resuming from the checkpoint of step %d", int(state.step))
         return state, data["positions"]
-    shardings = state_shardings(model, optimizer, mesh)
+    shardings = state_shardings(model, optimizer, mesh, rules)
     if beginning is None:
         return jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)(), None
     params = beginning.params(lambda: model.init(jax.random.key(seed)))

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import param_shardings, replicated, shardings_like_params
@@ -35,10 +36,15 @@ def abstract_state(model: Model, optimizer: Optimizer) -> TrainState:
     return jax.eval_shape(lambda: init_state(model, optimizer, 0))
 
 
-def state_shardings(model: Model, optimizer: Optimizer, mesh: Mesh) -> TrainState:
+def state_shardings(
+    model: Model,
+    optimizer: Optimizer,
+    mesh: Mesh,
+    rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
+) -> TrainState:
     """Where each array of the state lives: optimiser state is split like its parameters."""
     abstract = abstract_state(model, optimizer)
-    params = param_shardings(abstract.params, model.logical_axes, mesh)
+    params = param_shardings(abstract.params, model.logical_axes, mesh, rules)
     selection = optimizer.trainable.select(abstract.params)
     opt_state = shardings_like_params(
         abstract.opt_state, selection.abstract(abstract.params), selection.restrict(params)

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
+from t2t.models.activation_sharding import on_mesh
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
 from t2t.training.losses.language_modeling import Loss
 from t2t.training.losses.training_loss import TrainingLoss
@@ -82,6 +84,7 @@ def make_train_step(
     num_tasks: int = 1,
     microbatches: int = 1,
     seed: int = 0,
+    rules: AxisRules = AxisRules(),  # noqa: B008
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns the jitted `step(state, batch) -> (state, metrics)`; the state passed in is donated.
 
@@ -115,9 +118,9 @@ def make_train_step(
         }
         return TrainState(state.step + 1, params, opt_state), metrics
 
-    shardings = state_shardings(model, optimizer, mesh)
+    shardings = state_shardings(model, optimizer, mesh, rules)
     return jax.jit(
-        step,
+        on_mesh(step, mesh, rules),
         donate_argnums=0,
         in_shardings=(shardings, batch_sharding(mesh)),
         out_shardings=(shardings, replicated(mesh)),
@@ -151,6 +154,7 @@ def make_eval_step(
     model: Model,
     mesh: Mesh,
     loss: TrainingLoss = Loss(),  # noqa: B008
+    rules: AxisRules = AxisRules(),  # noqa: B008
 ) -> Callable[[Params, Batch], Metrics]:
     """Returns the jitted `step(params, batch) -> {"loss", "tokens", "correct"}`.
 
@@ -169,4 +173,4 @@ def make_eval_step(
         names = {"loss": "loss", "tokens": "weight", "correct": "accuracy"}
         return {new: sums.pop(f"{main}/{old}") for new, old in names.items()} | sums
 
-    return jax.jit(step, out_shardings=replicated(mesh))
+    return jax.jit(on_mesh(step, mesh, rules), out_shardings=replicated(mesh))

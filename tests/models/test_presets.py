@@ -10,6 +10,7 @@ import pytest
 
 from t2t import config
 from t2t.errors import UserError
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model
 from t2t.paths import shipped
 from t2t.training.loop import train
@@ -39,9 +40,11 @@ def test_every_file_is_a_counted_preset_or_included():
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_parameter_count(name):
-    params = Model(load(name)).abstract_params
-    count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+    model = Model(load(name))
+    count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(model.abstract_params))
     assert count == COUNTS[name]["parameters"]
+    for axis in set(jax.tree.leaves(model.logical_axes)):
+        AxisRules().candidates(axis)  # every dimension has a rule
 
 
 @pytest.mark.parametrize("name", COUNTS)

@@ -76,7 +76,7 @@ def test_bytes_of_one_copy_and_of_a_split_one():
     ]
     least = (4 * PARAMETERS - sum(shares) * 7 / 8) * 0.99
     assert least <= amount(split, "  parameters  ") < 4 * PARAMETERS / 2
-    assert "Bytes on each of 8 device(s), data 1 x fsdp 8 x tensor 1:" in split
+    assert "Bytes on each of 8 device(s), data 1 x fsdp 8 x sequence 1 x tensor 1:" in split
 
 
 def test_what_is_frozen_has_no_state():

@@ -1,5 +1,3 @@
-import logging
-
 import jax
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from t2t.training.partitioning import (
     batch_sharding,
     check_batch_size,
     param_shardings,
-    partition_spec,
     replicated,
 )
 from t2t.training.schedules import constant_schedule
@@ -26,16 +23,17 @@ SPLIT = MeshShape(data=2, fsdp=2, tensor=2)
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        (MeshShape(), (8, 1, 1)),
-        (MeshShape(data=1, fsdp=-1), (1, 8, 1)),
-        (MeshShape(data=-1, fsdp=2, tensor=2), (2, 2, 2)),
-        (MeshShape(data=2, fsdp=-1, tensor=4), (2, 1, 4)),
-        (MeshShape(data=1, fsdp=2, tensor=4), (1, 2, 4)),
+        (MeshShape(), (8, 1, 1, 1)),
+        (MeshShape(data=1, fsdp=-1), (1, 8, 1, 1)),
+        (MeshShape(data=-1, fsdp=2, tensor=2), (2, 2, 1, 2)),
+        (MeshShape(data=2, fsdp=-1, tensor=4), (2, 1, 1, 4)),
+        (MeshShape(data=1, fsdp=2, tensor=4), (1, 2, 1, 4)),
+        (MeshShape(data=2, sequence=-1), (2, 1, 4, 1)),
     ],
 )
 def test_minus_one_stands_for_the_devices_left(shape, expected):
     mesh = shape.mesh()
-    assert mesh.axis_names == ("data", "fsdp", "tensor")
+    assert mesh.axis_names == ("data", "fsdp", "sequence", "tensor")
     assert mesh.devices.shape == expected
     assert set(mesh.devices.ravel()) == set(jax.devices())
     assert set(mesh.axis_types) == {AxisType.Auto}
@@ -67,55 +65,6 @@ def test_other_products_are_errors_that_name_sizes_and_devices(sizes):
     message = rf"data={data}, fsdp={fsdp}, tensor={tensor} does not use the 8 device\(s\)"
     with pytest.raises(UserError, match=message):
         MeshShape(*sizes).mesh()
-
-
-@pytest.mark.parametrize(
-    ("axes", "expected"),
-    [
-        (("vocab", "embed"), ("tensor", "fsdp")),
-        (("embed", "heads"), ("fsdp", "tensor")),
-        (("heads", "embed"), ("tensor", "fsdp")),
-        (("layers", "embed", "mlp"), (None, "fsdp", "tensor")),
-        (("layers", "mlp", "embed"), (None, "tensor", "fsdp")),
-        (("norm",), (None,)),
-        (("layers", "norm"), (None, None)),
-        (("heads", "relpos_buckets"), ("tensor", None)),
-        (("unheard_of",), (None,)),
-        (("mlp", "heads"), ("tensor", None)),  # a mesh axis splits one dimension only
-    ],
-)
-def test_rules_give_every_logical_axis_its_mesh_axis(axes, expected):
-    spec = partition_spec((16,) * len(axes), axes, SPLIT.mesh())
-    assert spec == PartitionSpec(*expected)
-
-
-def test_mesh_axes_of_size_one_split_nothing():
-    mesh = MeshShape(data=1, fsdp=8, tensor=1).mesh()
-    assert partition_spec((16, 16), ("embed", "mlp"), mesh) == PartitionSpec("fsdp", None)
-    mesh = MeshShape(data=8).mesh()
-    assert partition_spec((16, 16), ("embed", "mlp"), mesh) == PartitionSpec(None, None)
-
-
-def test_dimensions_that_do_not_divide_are_kept_whole_and_logged(caplog):
-    mesh = MeshShape(data=1, fsdp=2, tensor=4).mesh()
-    with caplog.at_level(logging.INFO, logger="t2t.training.partitioning"):
-        spec = partition_spec((6, 32), ("heads", "relpos_buckets"), mesh)  # T5 1.1 small: 6 heads
-    assert spec == PartitionSpec(None, None)
-    assert caplog.messages == [
-        "heads of 6 does not divide over mesh axis tensor (4): replicated",
-    ]
-
-
-def test_dimensions_that_divide_are_not_logged(caplog):
-    with caplog.at_level(logging.INFO, logger="t2t.training.partitioning"):
-        partition_spec((6, 32), ("heads", "relpos_buckets"), SPLIT.mesh())
-        partition_spec((5, 7), ("layers", "norm"), SPLIT.mesh())
-    assert caplog.messages == []
-
-
-def test_shapes_and_axes_must_correspond():
-    with pytest.raises(ValueError, match="zip"):
-        partition_spec((6, 32), ("heads",), SPLIT.mesh())
 
 
 MODEL = Model(

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from t2t.errors import UserError
+from t2t.models.activation_sharding import gathered
 from t2t.models.config import at_least
 from t2t.models.layers import param
 from t2t.models.positions.base import PositionModule, Positions, TableInit
@@ -111,4 +112,5 @@ def _check_length(spec: LearnedPositions | TwoDimensionalPositions, length: int)
 
 def _rows(table: jax.Array, indices: jax.Array) -> jax.Array:
     # NaN rather than the last row: positions of packed examples are known on the device only.
-    return jnp.asarray(table).at[indices].get(mode="fill", fill_value=jnp.nan)
+    table = gathered(jnp.asarray(table), _AXES)
+    return table.at[indices].get(mode="fill", fill_value=jnp.nan)
