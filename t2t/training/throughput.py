@@ -2,8 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,10 +17,20 @@ from t2t.training.step import Metrics
 class StepLog:
     """Collects the metrics of steps, and time, until `flush`."""
 
-    def __init__(self, task_names: Sequence[str], learning_rate: Schedule):
+    def __init__(
+        self,
+        task_names: Sequence[str],
+        learning_rate: Schedule,
+        unlogged: Sequence[Mapping[str, Any]] = (),
+    ):
+        """`unlogged`: what an earlier process that was interrupted had not logged yet."""
         self._task_names = task_names
         self._learning_rate = learning_rate
-        self._metrics: list[Metrics] = []
+        self._metrics: list[Metrics] = [
+            {name: np.array(values, dtype) for name, (dtype, values) in metrics.items()}
+            for metrics in unlogged
+        ]
+        self._untimed = len(self._metrics)
         self._started = time.perf_counter()
 
     def add(self, metrics: Metrics) -> None:
@@ -37,6 +48,17 @@ class StepLog:
         finally:
             self._started += time.perf_counter() - before
 
+    def unlogged(self, step: int, where: Path) -> list[dict[str, Any]]:
+        """The metrics since the last flush, as JSON, to go on from after an interruption.
+
+        Raises:
+          UserError: as `flush`.
+        """
+        return [
+            {name: [np.dtype(value.dtype).str, value.tolist()] for name, value in metrics.items()}
+            for metrics in self._fetch(step, where)
+        ]
+
     def flush(self, step: int, where: Path) -> dict[str, float]:
         """Averages over the steps since the last flush, under their names in the log.
 
@@ -45,6 +67,32 @@ class StepLog:
         Raises:
           UserError: if the loss or the gradient of one of the steps is not a finite number.
         """
+        fetched = self._fetch(step, where)
+        now = time.perf_counter()
+        seconds, self._started = now - self._started, now
+        self._metrics = []
+        timed = fetched[self._untimed :]
+        self._untimed = 0
+        loss = np.sum([m["loss"] for m in fetched], axis=0)
+        tokens = np.sum([m["tokens"] for m in fetched], axis=0)
+        values = {}
+        if tokens.any():
+            values["train/loss"] = loss.sum() / tokens.sum()
+            values["train/token_accuracy"] = sum(m["correct"] for m in fetched) / tokens.sum()
+        values |= {
+            "train/learning_rate": self._learning_rate(step - 1),
+            "train/target_tokens_per_second": sum(m["tokens"].sum() for m in timed) / seconds,
+            "train/steps_per_second": len(timed) / seconds,
+            **{f"train/{k}": fetched[-1][k] for k in ("grad_norm", "update_norm", "param_norm")},
+        }
+        values |= {f"train/{name}": value for name, value in _other_terms(fetched).items()}
+        for task, task_loss, task_tokens in zip(self._task_names, loss, tokens, strict=True):
+            values[f"train/{task}/target_tokens"] = task_tokens
+            if task_tokens:
+                values[f"train/{task}/loss"] = task_loss / task_tokens
+        return {name: float(value) for name, value in values.items()}
+
+    def _fetch(self, step: int, where: Path) -> list[Metrics]:
         fetched = jax.device_get(self._metrics)
         first = step - len(fetched) + 1
         for offset, metrics in enumerate(fetched):
@@ -55,27 +103,7 @@ class StepLog:
                     f"{metrics['grad_norm']}). Training stopped; '{where}' keeps the checkpoints "
                     f"before it. A lower learning rate, a longer warm-up or clip_norm usually help."
                 )
-        now = time.perf_counter()
-        seconds, self._started = now - self._started, now
-        self._metrics = []
-        loss = np.sum([m["loss"] for m in fetched], axis=0)
-        tokens = np.sum([m["tokens"] for m in fetched], axis=0)
-        values = {}
-        if tokens.any():
-            values["train/loss"] = loss.sum() / tokens.sum()
-            values["train/token_accuracy"] = sum(m["correct"] for m in fetched) / tokens.sum()
-        values |= {
-            "train/learning_rate": self._learning_rate(step - 1),
-            "train/target_tokens_per_second": tokens.sum() / seconds,
-            "train/steps_per_second": len(fetched) / seconds,
-            **{f"train/{k}": fetched[-1][k] for k in ("grad_norm", "update_norm", "param_norm")},
-        }
-        values |= {f"train/{name}": value for name, value in _other_terms(fetched).items()}
-        for task, task_loss, task_tokens in zip(self._task_names, loss, tokens, strict=True):
-            values[f"train/{task}/target_tokens"] = task_tokens
-            if task_tokens:
-                values[f"train/{task}/loss"] = task_loss / task_tokens
-        return {name: float(value) for name, value in values.items()}
+        return fetched
 
 
 def _other_terms(fetched: Sequence[Metrics]) -> dict[str, float]:
