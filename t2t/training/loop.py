@@ -177,7 +177,7 @@ def train(
     with contextlib.ExitStack() as stack:
         lock = stack.enter_context(hold_run_lock(run.path))
         checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
-        state, start_position = start(
+        state, start_position, unlogged = start(
             definition,
             optimizer,
             device_mesh,
@@ -204,7 +204,7 @@ def train(
             seed=seed,
             rules=mesh.rules,
         )
-        step_log = StepLog(pipeline.task_names, optimizer.learning_rate)
+        step_log = StepLog(pipeline.task_names, optimizer.learning_rate, unlogged)
         progress = stack.enter_context(Progress(first_step, total_steps, enabled=is_main))
         host_batches: BatchIterator | WorkerBatches = pipeline.batches(start_position)
         if data_workers:
@@ -221,7 +221,8 @@ def train(
             step_log.add(metrics)
 
             last, stop = step == total_steps, interruption.requested
-            save = step % checkpoint.every == 0 or last or stop
+            save = step % checkpoint.every == 0 or last
+            unlogged = []
             if step % log_every == 0 or save:  # so that no state is saved with a NaN in it
                 values = step_log.flush(step, where=run.path)
                 lock.check()
@@ -229,10 +230,12 @@ def train(
                 metrics_log.write(step, values | _data_values(consumed, host_batches.skipped))
                 progress.update(step, values)
                 checkpoints.seal()
+            elif stop:  # whether it is interrupted shows in no line of the log
+                unlogged = step_log.unlogged(step, where=run.path)
             if last:
                 progress.show_consumption(pipeline.rates, consumed)
             scores = None
-            if last or (step % evaluation.every == 0 and not stop):
+            if last or step % evaluation.every == 0:
                 with step_log.paused():
                     results = evaluator.evaluate(state.params)
                     lock.check()
@@ -241,10 +244,11 @@ def train(
                     progress.show_evaluation(step, results)
                     if is_main:
                         write_predictions(results, run.predictions, step)
-            if save:
+            if save or stop:
                 lock.check()
                 with step_log.paused():
-                    data = origin.to_dict() | {"positions": _all_rows(position).tolist()}
+                    positions = _all_rows(position).tolist()
+                    data = origin.to_dict() | {"positions": positions, "unlogged": unlogged}
                     checkpoints.save(state, data, scores)
             if stop and not last:
                 checkpoints.wait()

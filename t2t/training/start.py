@@ -2,9 +2,9 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh
@@ -76,6 +76,20 @@ class Origin:
             )
 
 
+class Beginning(NamedTuple):
+    """Where training goes on.
+
+    Attributes:
+      state: parameters and the like.
+      positions: in the data; None at its start.
+      unlogged: metrics of the last steps, which an interrupted process had not logged yet.
+    """
+
+    state: TrainState
+    positions: list[int] | None = None
+    unlogged: Sequence[Mapping[str, Any]] = ()
+
+
 def abstract_sharded_state(
     model: Model,
     optimizer: Optimizer,
@@ -108,8 +122,8 @@ def start(
     beginning: OpenedInitialization | None,
     fall_back: bool,
     rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
-) -> tuple[TrainState, list[int] | None]:
-    """The state to go on from and the position in the data: restored, initialised, or fresh.
+) -> Beginning:
+    """What to go on from: restored, initialised, or fresh.
 
     Raises:
       UserError: as `Checkpoints.restore` and `Origin.check`.
@@ -119,18 +133,20 @@ def start(
     if restored:
         state, data = restored
         if not data:  # imported: the optimiser's state, but no position in data of ours
-            return state, None
+            return Beginning(state)
         origin.check(data, int(state.step))
         log.info("resuming from the checkpoint of step %d", int(state.step))
-        return state, data["positions"]
+        return Beginning(state, data["positions"], data.get("unlogged", []))
     shardings = state_shardings(model, optimizer, mesh, rules)
     if beginning is None:
-        return jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)(), None
+        return Beginning(
+            jax.jit(lambda: init_state(model, optimizer, seed), out_shardings=shardings)()
+        )
     params = beginning.params(lambda: model.init(jax.random.key(seed)))
     begin = jax.jit(
         lambda params: start_from(params, optimizer), out_shardings=shardings, donate_argnums=0
     )
-    return begin(params), None
+    return Beginning(begin(params))
 
 
 def initialization_from(
