@@ -76,7 +76,7 @@ _KINDS = {
 
 
 def chip_of(topology_or_device_kind: str) -> Chip:
-    """The chip of a topology ("v5e:16x16") or of a device ("TPU v5 lite", "NVIDIA H100 80GB HBM3").
+    """The chip of a topology ("v5e:16x16", "2*v5p:4x4x4") or of a device of JAX ("TPU v5 lite").
 
     Of a topology the links are those that its worst connected chip has: in a slice of v5e or v6e an
     axis is a ring only if it is 16 long, in one of v4 or v5p only if all are multiples of 4; a chip
@@ -85,8 +85,8 @@ def chip_of(topology_or_device_kind: str) -> Chip:
     Raises:
       UserError: if no rates of it are known.
     """
-    kind, _, slice_shape = topology_or_device_kind.lower().partition(":")
-    kind = kind.strip()
+    kind, _, shape = topology_or_device_kind.lower().partition(":")
+    kind = kind.rpartition("*")[2].strip()
     names = [short for long, short in _KINDS.items() if kind.startswith(long)]
     names += [word for word in re.split(r"[\s\-_]+", kind) if word in CHIPS]
     if not names:
@@ -95,7 +95,7 @@ def chip_of(topology_or_device_kind: str) -> Chip:
             f"{', '.join(CHIPS)}.{did_you_mean(kind, CHIPS)}"
         )
     chip = CHIPS[names[0]]
-    sizes = [int(size) for size in re.findall(r"\d+", slice_shape.split("*")[0])]
+    sizes = [int(size) for size in re.findall(r"\d+", shape)]
     if chip.name not in _DIMENSIONS or len(sizes) < 2:
         return chip
     dimensions = _DIMENSIONS[chip.name]
