@@ -8,16 +8,25 @@ from jax.sharding import Mesh
 
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
+from t2t.training.guard import GuardState
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import param_shardings, replicated, shardings_like_params
 
 
 class TrainState(NamedTuple):
-    """Number of updates done (int32 scalar), all parameters, optimiser state of trained ones."""
+    """What a step takes and gives.
+
+    Attributes:
+      step: number of steps done, those whose update was skipped included; int32 scalar.
+      params: all parameters.
+      opt_state: of the optimiser, for trained parameters.
+      guard: what `Guard` remembers.
+    """
 
     step: jax.Array
     params: Params
     opt_state: Any
+    guard: GuardState = GuardState()
 
 
 def init_state(model: Model, optimizer: Optimizer, seed: int) -> TrainState:
@@ -49,5 +58,5 @@ def state_shardings(
     opt_state = shardings_like_params(
         abstract.opt_state, selection.abstract(abstract.params), selection.restrict(params)
     )
-    step: Any = replicated(mesh)
-    return TrainState(step, params, opt_state)
+    whole: Any = replicated(mesh)
+    return TrainState(whole, params, opt_state, GuardState(*[whole] * len(GuardState._fields)))

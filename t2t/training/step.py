@@ -12,8 +12,10 @@ from jax.sharding import Mesh
 from t2t.models.activation_sharding import on_mesh
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
+from t2t.training.guard import Guard
 from t2t.training.losses.language_modeling import Loss
 from t2t.training.losses.training_loss import TrainingLoss
+from t2t.training.norms import NormGroups, norms
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import batch_sharding, replicated
 from t2t.training.state import TrainState, state_shardings
@@ -81,6 +83,8 @@ def make_train_step(
     mesh: Mesh,
     *,
     loss: TrainingLoss = Loss(),  # noqa: B008 (frozen)
+    guard: Guard = Guard(),  # noqa: B008
+    groups: NormGroups = NormGroups(),  # noqa: B008
     num_tasks: int = 1,
     microbatches: int = 1,
     seed: int = 0,
@@ -91,7 +95,12 @@ def make_train_step(
     The gradient is that of means over the global batch, such as the loss per real target token,
     whatever the number of `microbatches` it is accumulated over. Dropout, and what the loss draws,
     depend on (seed, step) alone.
+
+    Beside those of the loss, metrics have float32 `grad_norm`, `update_norm` (both of what is
+    trained) and `param_norm`, each also by part of the model as `grad_norm/<part>`, and int32
+    `skipped` and `in_a_row` of the guard.
     """
+    parts = groups.select(model.abstract_params)
     selection = optimizer.trainable.select(model.abstract_params)
 
     def loss_of(trained: Params, rest: Params, scales, batch: Batch, key: jax.Array | None):
@@ -110,13 +119,21 @@ def make_train_step(
         grads, metrics = _accumulate(summed, batch, key, microbatches)
         grads = jax.tree.map(lambda g: g / weight, grads)
         updates, opt_state = optimizer.transformation.update(grads, state.opt_state, trained)
-        params = selection.merge(optax.apply_updates(trained, updates), rest)
-        metrics |= {
-            "grad_norm": optax.tree.norm(grads),
-            "update_norm": optax.tree.norm(updates),
-            "param_norm": optax.tree.norm(params),
-        }
-        return TrainState(state.step + 1, params, opt_state), metrics
+        metrics |= norms(grads, parts, "grad_norm") | norms(updates, parts, "update_norm")
+        accepted, guard_state = guard.judge(
+            state.guard,
+            jnp.sum(metrics["loss"]),
+            jnp.sum(metrics["tokens"]),
+            (metrics["grad_norm"], metrics["update_norm"]),
+        )
+        new = optax.apply_updates(trained, updates), opt_state
+        trained, opt_state = jax.tree.map(
+            lambda x, old: jnp.where(accepted, x, old), new, (trained, state.opt_state)
+        )
+        params = selection.merge(trained, rest)
+        metrics |= norms(params, parts, "param_norm")
+        metrics |= {"skipped": guard_state.skipped, "in_a_row": guard_state.in_a_row}
+        return TrainState(state.step + 1, params, opt_state, guard_state), metrics
 
     shardings = state_shardings(model, optimizer, mesh, rules)
     return jax.jit(

@@ -108,7 +108,9 @@ class StepLog:
 
 def _other_terms(fetched: Sequence[Metrics]) -> dict[str, float]:
     """Means "<term>/loss" ... over the steps, of terms beside the main one that had any items."""
-    sums = {name: sum(m[name] for m in fetched) for name in fetched[0] if "/" in name}
+    terms = [name.removesuffix("/weight") for name in fetched[0] if name.endswith("/weight")]
+    names = [name for name in fetched[0] if name.split("/")[0] in terms]
+    sums = {name: sum(m[name] for m in fetched) for name in names}
     means: dict[str, float] = {}
     for name, value in sums.items():
         term, what = name.split("/")
