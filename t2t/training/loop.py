@@ -122,9 +122,9 @@ def train(
     optimizer = optimizer._replace(trainable=trainable)
     vocabularies = check_vocabularies(task_or_mixture.output_features, model)
     device_mesh = mesh.mesh()
-    if microbatches < 1 or batch_size % microbatches:
-        raise UserError(f"{microbatches} microbatches do not divide the batch size {batch_size}.")
-    check_batch_size(batch_size // microbatches, device_mesh)
+    check_batch_size(
+        batch_size, device_mesh, microbatches=microbatches, hosts=jax.process_count()
+    )
     run = RunDirectory(Path(model_dir).expanduser())
     run.check_identity(model, vocabularies, lora)
     run.check_trainable()

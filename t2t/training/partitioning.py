@@ -150,11 +150,36 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def check_batch_size(rows: int, mesh: Mesh) -> None:
-    """Raises UserError unless `rows` divide over the devices that see different rows."""
+def check_batch_size(rows: int, mesh: Mesh, *, microbatches: int = 1, hosts: int = 1) -> None:
+    """Raises UserError unless a global batch divides evenly.
+
+    Args:
+      rows: of the batch.
+      mesh: whose `data` and `fsdp` devices see different rows.
+      microbatches: parts of the batch, each of which is split over those devices.
+      hosts: processes that each read rows of their own.
+    """
+    if microbatches < 1:
+        raise UserError(f"There must be at least 1 microbatch, got {microbatches}.")
     ways = math.prod(mesh.shape[axis] for axis in BATCH_AXES)
-    if rows % ways:
+    if ways % hosts:
         raise UserError(
-            f"A batch of {rows} rows does not divide over data x fsdp = {ways} devices; make the "
-            f"batch size (per microbatch) a multiple of {ways}."
+            f"Each of {hosts} hosts reads rows of its own, but data x fsdp = {ways} is no multiple "
+            f"of {hosts}: let tensor and sequence go over fewer devices than a host has."
         )
+    unit = microbatches * ways
+    if rows > 0 and rows % unit == 0:
+        return
+    if hosts > 1 and rows % hosts:
+        over = f"{hosts} hosts"
+    elif rows % microbatches:
+        over = f"{microbatches} microbatches"
+    else:
+        parts = f"{microbatches} microbatches, each over " if microbatches > 1 else ""
+        over = f"{parts}data x fsdp = {ways} devices"
+    below = max(rows, 0) // unit * unit
+    nearest = f"{below} or {below + unit}" if below else f"{unit}"
+    raise UserError(
+        f"A batch of {rows} rows does not divide over {over}; make it a multiple of {unit}, such "
+        f"as {nearest}."
+    )

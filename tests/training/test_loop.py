@@ -183,7 +183,7 @@ def test_a_nan_stops_with_a_message_and_keeps_good_checkpoints(experiment):
 REFUSED = {
     "unknown mixture": ({"mixture": "tiny_cpoy"}, "Did you mean 'tiny_copy'"),
     "vocabulary larger than the table": ({}, "vocab_size is 100"),
-    "microbatches": ({"microbatches": 3}, "microbatches do not divide"),
+    "microbatches": ({"microbatches": 3}, "8 rows does not divide over 3 microbatches.* as 24"),
     "batch and mesh": ({"batch_size": 12}, "multiple of 8"),
     "init_from": ({"init_from": "nowhere"}, "'nowhere' is not the folder of a run"),
     "total_steps": ({"total_steps": 0}, "train.total_steps must be at least 1, got 0"),

@@ -1,9 +1,14 @@
+import dataclasses
+import logging
+
 import jax
 import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from t2t.errors import UserError
+from t2t.models import axis_rules
+from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model
 from t2t.models.presets import t5
 from t2t.training.optimizers import adafactor, adamw
@@ -181,7 +186,98 @@ def test_batch_size_must_divide_over_the_devices_that_see_different_rows(shape, 
     mesh = MeshShape(*shape).mesh()
     check_batch_size(ways, mesh)
     check_batch_size(3 * ways, mesh)
-    for rows in (1, ways - 1, ways + 1):
-        if rows % ways:
+    for rows in (0, 1, ways - 1, ways + 1):
+        if rows % ways or not rows:
             with pytest.raises(UserError, match=f"{rows} rows .* data x fsdp = {ways} devices"):
                 check_batch_size(rows, mesh)
+
+
+@pytest.mark.parametrize(
+    ("rows", "microbatches", "hosts", "message"),
+    [
+        (20, 1, 1, "20 rows .* over data x fsdp = 8 devices; .* multiple of 8, such as 16 or 24"),
+        (4, 1, 1, "4 rows .* multiple of 8, such as 8"),
+        (32, 3, 1, "32 rows .* over 3 microbatches; .* multiple of 24, such as 24 or 48"),
+        (36, 3, 1, "36 rows .* 3 microbatches, each over data x fsdp = 8 devices; .* 24 or 48"),
+        (42, 1, 4, "42 rows .* over 4 hosts; .* multiple of 8, such as 40 or 48"),
+        (48, 1, 3, "Each of 3 hosts reads rows of its own, but data x fsdp = 8"),
+        (8, 0, 1, "at least 1 microbatch, got 0"),
+    ],
+)
+def test_what_does_not_divide_a_batch_is_named_with_the_nearest_sizes(
+    rows, microbatches, hosts, message
+):
+    with pytest.raises(UserError, match=message):
+        check_batch_size(rows, MeshShape(4, 2).mesh(), microbatches=microbatches, hosts=hosts)
+
+
+# Slices: groups of devices with a slow network between them.
+
+
+@dataclasses.dataclass(frozen=True)
+class Chip:
+    """What of a device says where it is."""
+
+    id: int
+    slice_index: int
+    process_index: int = 0
+    platform: str = "cpu"
+    device_kind: str = "cpu"
+
+
+CHIPS = [Chip(i, slice_index=i % 2) for i in range(8)]
+
+
+def ids(mesh):
+    return [[device.id for device in part.ravel()] for part in mesh.devices]
+
+
+def test_data_goes_over_slices_and_everything_else_stays_within():
+    mesh = MeshShape(fsdp=2, tensor=2).mesh(CHIPS)
+    assert dict(mesh.shape) == {"data": 2, "fsdp": 2, "sequence": 1, "tensor": 2}
+    assert ids(mesh) == [[0, 2, 4, 6], [1, 3, 5, 7]]
+    assert ids(MeshShape().mesh(CHIPS)) == [[0], [2], [4], [6], [1], [3], [5], [7]]
+    assert set(mesh.axis_types) == {AxisType.Auto}
+
+
+def test_slices_of_devices_that_do_not_say_are_equal_parts_in_order():
+    mesh = MeshShape(data=2, tensor=-1, slices=2).mesh()
+    assert ids(mesh) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert ids(MeshShape(slices=4, fsdp=2).mesh()) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "devices", "message"),
+    [
+        (MeshShape(data=1, fsdp=8), CHIPS, "MeshShape.data is 1, but there are 2 slices"),
+        (MeshShape(slices=4), CHIPS, "MeshShape.slices is 4, but the devices are of 2 slices"),
+        (MeshShape(data=2, fsdp=4, slices=4), None, "MeshShape.data is 2, but there are 4 slices"),
+        (MeshShape(slices=3), None, r"MeshShape.slices = 3 does not divide the 8 device\(s\)"),
+        (MeshShape(slices=-1), None, "MeshShape.slices = -1 does not divide"),
+    ],
+)
+def test_slices_that_do_not_fit_are_errors(shape, devices, message):
+    with pytest.raises(UserError, match=message):
+        shape.mesh(devices)
+
+
+def test_parameters_that_do_not_divide_are_logged_by_name_once(caplog):
+    axis_rules._log_once.cache_clear()
+    mesh = MeshShape(data=2, tensor=4).mesh()
+    with caplog.at_level(logging.INFO, logger="t2t.models.axis_rules"):
+        for _ in range(2):
+            state_shardings(MODEL, adamw(constant_schedule(1.0)), mesh)
+    heads = "positions/rel_embedding: heads of 5 does not divide over mesh axis tensor (4)"
+    assert caplog.messages == [f"{side}/{heads}; kept whole" for side in ("decoder", "encoder")]
+
+
+def test_other_rules_hold_for_parameters_and_optimiser_state():
+    rules = AxisRules(embed=(), mlp=("fsdp+tensor",))
+    shardings = state_shardings(MODEL, adamw(constant_schedule(1.0)), SPLIT.mesh(), rules)
+    kernel = "['encoder']['layers']['mlp']['wi_0']['kernel']"
+    found = [
+        sharding.spec
+        for path, sharding in jax.tree_util.tree_leaves_with_path(shardings)
+        if jax.tree_util.keystr(path).endswith(kernel)
+    ]
+    assert found == [PartitionSpec(None, None, ("fsdp", "tensor"))] * 3

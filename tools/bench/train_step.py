@@ -154,11 +154,7 @@ def _optimizer_name(args: argparse.Namespace) -> str:
 
 def _check(args: argparse.Namespace, mesh: Mesh) -> None:
     if args.batch_size != "auto":
-        if args.batch_size % args.microbatches:
-            raise UserError(
-                f"{args.microbatches} microbatches do not divide a batch of {args.batch_size} rows."
-            )
-        check_batch_size(args.batch_size // args.microbatches, mesh)
+        check_batch_size(args.batch_size, mesh, microbatches=args.microbatches)
     if not args.compare_torch:
         return
     if _optimizer_name(args) != "adamw":
