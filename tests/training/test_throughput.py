@@ -1,3 +1,4 @@
+import json
 import time
 
 import jax.numpy as jnp
@@ -72,6 +73,38 @@ def test_what_is_not_finite_stops_at_its_step(log, tmp_path, bad):
     log.add(metrics())
     with pytest.raises(UserError, match="NaN or infinite at step 12 "):
         log.flush(13, tmp_path)
+
+
+def test_an_interruption_does_not_change_the_averages(log, tmp_path):
+    """A third, which floats of 32 bits round, before and after the interruption."""
+    steps = [
+        metrics(loss=(1 / 3, 0.1 * n), tokens=(n, 3), grad_norm=np.float32(n) / 7) for n in (1, 2)
+    ]
+    for step in steps:
+        log.add(step)
+    stored = json.loads(json.dumps(log.unlogged(2, tmp_path)))
+    resumed = StepLog(("a", "b"), lambda step: 0.1 * step, stored)
+    for one in (log, resumed):
+        one.add(metrics())
+    whole, after = log.flush(3, tmp_path), resumed.flush(3, tmp_path)
+    timing = {"train/target_tokens_per_second", "train/steps_per_second"}
+    assert {n: v for n, v in after.items() if n not in timing} == {
+        n: v for n, v in whole.items() if n not in timing
+    }
+    assert set(whole) == set(after)
+    assert not resumed.unlogged(3, tmp_path)
+
+
+def test_steps_before_an_interruption_do_not_count_as_done_since(tmp_path):
+    before = StepLog(("a", "b"), lambda step: 0.1)
+    for _ in range(10_000):
+        before.add({name: np.asarray(value) for name, value in metrics().items()})
+    resumed = StepLog(("a", "b"), lambda step: 0.1, before.unlogged(10_000, tmp_path))
+    time.sleep(0.1)
+    resumed.add(metrics())
+    values = resumed.flush(10_001, tmp_path)
+    assert values["train/steps_per_second"] < 1 / 0.1
+    assert values["train/target_tokens_per_second"] < 3 / 0.1
 
 
 def test_paused_time_does_not_count(log, tmp_path):
