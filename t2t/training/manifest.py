@@ -59,6 +59,8 @@ def damage(folder: epath.PathLike, part: int = 0, parts: int = 1) -> str | None:
                 )
             if facts != expected[name]:
                 return f"{folder / name} does not match its checksum (flipped bits?)"
+    except UserError:
+        raise
     except FileNotFoundError as error:
         return f"{error.filename or folder / NAME} is missing"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
