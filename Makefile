@@ -16,6 +16,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/shellcheck .ci/run tools/launch/slurm.sbatch
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
