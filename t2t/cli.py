@@ -5,10 +5,11 @@ import logging
 import os
 import signal
 import sys
-import textwrap
+import traceback
 from collections.abc import Sequence
 
-from t2t import __version__
+from t2t import __version__, companions
+from t2t.aborting import formatted
 from t2t.commands import (
     adapt,
     cache,
@@ -37,14 +38,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return args.run(args, bindings)
     except UserError as error:
-        print(textwrap.fill(f"t2t: error: {error}", 100, break_long_words=False), file=sys.stderr)
+        if others := companions.current():
+            others.fail(str(error))
+        print(formatted(str(error)), file=sys.stderr)
         return 1
     except BrokenPipeError:  # `t2t infer | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
+        if others := companions.current():
+            others.fail("interrupted.")
         print("t2t: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
+    except Exception as error:
+        if others := companions.current():
+            others.explain(error)
+            traceback.print_exc()
+            others.fail(f"it ended with {type(error).__name__}: {error}")
+        raise
 
 
 def _split_bindings(words: list[str]) -> tuple[list[str], list[str]]:

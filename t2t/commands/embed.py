@@ -6,13 +6,22 @@ import itertools
 import sys
 from typing import Any
 
-from t2t.commands.parser import add_command, add_trained, load, prepare_jax, refuse
+from t2t.commands.parser import (
+    add_command,
+    add_processes,
+    add_trained,
+    join_processes,
+    load,
+    prepare_jax,
+    refuse,
+)
 
 
 def add_to(commands: Any) -> None:
     """Adds the command to the parser."""
     command = add_command(commands, "embed", run, "Turn texts into vectors.")
     add_trained(command)
+    add_processes(command)
     command.add_argument("--input", default="-", metavar="FILE", help=
         "text, one per line, or JSON lines with a field 'inputs' (default: standard input)"
     )  # fmt: skip
@@ -45,6 +54,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         records = read_inputs(args.input, args.format, stack)
         prepare_jax()
+        join_processes(args)
         from t2t.decoding.reading import InputLimit
 
         limit = InputLimit(args.max_input_length, args.truncate)

@@ -7,10 +7,13 @@ from typing import Any
 from t2t.commands.parser import (
     add_caches,
     add_command,
+    add_processes,
     add_trained,
+    join_processes,
     load,
     prepare_jax,
     refuse,
+    speaks_for_all,
     use_caches,
 )
 
@@ -19,6 +22,7 @@ def add_to(commands: Any) -> None:
     """Adds the command to the parser."""
     command = add_command(commands, "eval", run, "Evaluate a trained model as training did.")
     add_trained(command)
+    add_processes(command)
     add_caches(command)
     command.add_argument("--split", help="split to evaluate instead of the one of the run")
     for side in ("inputs", "targets"):
@@ -36,6 +40,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     refuse(bindings)
     use_caches(args)
     prepare_jax()
+    join_processes(args)
     from t2t.evaluation.evaluator import write_predictions
     from t2t.reporting.summary import print_predictions, print_results
 
@@ -44,6 +49,8 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     given = {"inputs": args.inputs_length, "targets": args.targets_length}
     lengths = {name: length for name, length in given.items() if length is not None}
     results = trained.evaluate(args.split, lengths, **changes)
+    if not speaks_for_all():
+        return 0
     print_results(results, title=f"Results of step {trained.step} of '{args.model_dir}'")
     print_predictions(results)
     if args.output_dir:

@@ -13,7 +13,15 @@ from t2t.commands.decoding_flags import (
     decoding_of,
     processors_of,
 )
-from t2t.commands.parser import add_command, add_gin, add_trained, load, prepare_jax
+from t2t.commands.parser import (
+    add_command,
+    add_gin,
+    add_processes,
+    add_trained,
+    join_processes,
+    load,
+    prepare_jax,
+)
 from t2t.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ def add_to(commands: Any) -> None:
     """Adds the command to the parser."""
     command = add_command(commands, "infer", run, "Turn inputs into predictions, one per line.")
     add_trained(command)
+    add_processes(command)
     command.add_argument("--input", default="-", metavar="FILE", help=
         "text, one input per line, or JSON lines with a field 'inputs' and possibly 'prefix' and "
         "'seed' (default: standard input)")  # fmt: skip
@@ -58,6 +67,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         records = read_inputs(args.input, args.format, stack)
         prepare_jax()
+        join_processes(args)
         predictor, several = _predictor(args, bindings)
 
         def predict(inputs: Iterable[Mapping[str, Any]]) -> Iterator[Any]:

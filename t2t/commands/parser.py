@@ -1,6 +1,7 @@
 """The parser of the command line, and flags that several commands have."""
 
 import argparse
+import logging
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -93,6 +94,41 @@ def add_trained(command: argparse.ArgumentParser) -> None:
     command.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
     add_fall_back(command)
     add_imports(command)
+
+
+def add_processes(command: argparse.ArgumentParser) -> None:
+    """--coordinator_address and what else tells a process of several its place."""
+    group = command.add_argument_group("several processes", "found under Slurm, on TPU pods and in "
+        "the environment (JAX_COORDINATOR_ADDRESS ...), too; see docs/parallelism.md")  # fmt: skip
+    group.add_argument("--coordinator_address", metavar="HOST:PORT", help="where process 0 listens")
+    group.add_argument("--num_processes", type=int, metavar="N")
+    group.add_argument("--process_id", type=int, metavar="I", help="of this one, from 0")
+    group.add_argument("--coordinator_timeout", type=int, default=300, metavar="SECONDS", help=
+        "that all have to come (default: 300)")  # fmt: skip
+    group.add_argument("--heartbeat_timeout", type=int, default=100, metavar="SECONDS", help=
+        "without a sign of life, after which one is lost and all end (default: 100)")  # fmt: skip
+
+
+def join_processes(args: argparse.Namespace) -> None:
+    """Waits for the other processes, if there are any; before anything uses a device."""
+    for name in ("coordinator_timeout", "heartbeat_timeout"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name} must be at least 1, got {getattr(args, name)}.")
+    from t2t.distributed import find_place, join
+
+    timeout = args.coordinator_timeout
+    place = find_place(args.coordinator_address, args.num_processes, args.process_id, timeout)
+    if place:
+        join(place, timeout=timeout, heartbeat=args.heartbeat_timeout)
+        if not speaks_for_all():
+            logging.getLogger().setLevel(logging.WARNING)
+
+
+def speaks_for_all() -> bool:
+    """Whether this is the process that prints what several would print alike."""
+    import jax
+
+    return jax.process_index() == 0
 
 
 def import_modules(modules: Sequence[str]) -> None:

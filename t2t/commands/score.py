@@ -6,13 +6,22 @@ import itertools
 import sys
 from typing import Any
 
-from t2t.commands.parser import add_command, add_trained, load, prepare_jax, refuse
+from t2t.commands.parser import (
+    add_command,
+    add_processes,
+    add_trained,
+    join_processes,
+    load,
+    prepare_jax,
+    refuse,
+)
 
 
 def add_to(commands: Any) -> None:
     """Adds the command to the parser."""
     command = add_command(commands, "score", run, "Tell how likely a model finds given texts.")
     add_trained(command)
+    add_processes(command)
     command.add_argument("--input", default="-", metavar="FILE", help=
         "JSON lines with 'targets', a text, or 'candidates', a list of texts to rank, and "
         "'inputs' before them (default: standard input)")  # fmt: skip
@@ -38,6 +47,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         lines = read_lines(args.input, stack)
         prepare_jax()
+        join_processes(args)
         from t2t.decoding.scoring_records import either
         from t2t.reporting.scores import as_json
 

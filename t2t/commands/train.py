@@ -11,7 +11,10 @@ from t2t.commands.parser import (
     add_fall_back,
     add_gin,
     add_imports,
+    add_processes,
+    join_processes,
     prepare_jax,
+    speaks_for_all,
     use_caches,
 )
 
@@ -33,12 +36,14 @@ def add_to(commands: Any) -> None:
     add_fall_back(command)
     add_caches(command)
     add_imports(command)
+    add_processes(command)
 
 
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
     use_caches(args)
     prepare_jax()
+    join_processes(args)
     from t2t import config
     from t2t.models.electra import Electra
     from t2t.models.encoder_only import EncoderOnly
@@ -60,14 +65,15 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
             dry_run=args.dry_run,
         )
     except Stopped as stopped:
-        print(
-            f"Stopped by {signal.Signals(stopped.signal).name} after step {stopped.step} of "
-            f"{stopped.total_steps}; its checkpoint is in '{model_dir}'. Run the same command "
-            f"again to go on.",
-            file=sys.stderr,
-        )
+        if speaks_for_all():
+            print(
+                f"Stopped by {signal.Signals(stopped.signal).name} after step {stopped.step} of "
+                f"{stopped.total_steps}; its checkpoint is in '{model_dir}'. Run the same command "
+                f"again to go on.",
+                file=sys.stderr,
+            )
         return 128 + stopped.signal
-    if args.dry_run:
+    if args.dry_run or not speaks_for_all():
         return 0
     print_results(results, title=f"Held-out results of step {arguments['total_steps']}")
     print_predictions(results)

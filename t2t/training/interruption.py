@@ -2,9 +2,7 @@
 
 import signal
 
-import jax
-import numpy as np
-from jax.experimental import multihost_utils
+from t2t import companions
 
 
 class Stopped(Exception):
@@ -22,7 +20,10 @@ class Stopped(Exception):
 
 
 class Interruption:
-    """While entered, the first SIGINT or SIGTERM only sets `requested`; a second is immediate."""
+    """While entered, the first SIGINT or SIGTERM is a request; a second is immediate.
+
+    Of several processes any can be asked; all stop after the same step.
+    """
 
     def __init__(self):
         self.signal = 0
@@ -40,15 +41,14 @@ class Interruption:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    @property
-    def requested(self) -> bool:
-        """Whether to stop; the same answer on all processes, which must ask at the same step."""
-        if jax.process_count() == 1:
-            return bool(self.signal)
-        signals = multihost_utils.process_allgather(np.array(self.signal))
-        self.signal = self.signal or int(np.max(signals))
+    def requested(self, step: int) -> bool:
+        """Whether to stop after `step`; to be asked once after each, and waits for no device."""
+        if others := companions.current():
+            self.signal = others.stops_at(step)
         return bool(self.signal)
 
     def _handle(self, number, _):
+        if others := companions.current():
+            others.request_stop(number)
         self.signal = number
         signal.signal(number, self._previous[number])

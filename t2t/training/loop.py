@@ -220,7 +220,7 @@ def train(
             state, metrics = train_step(state, batch)
             step_log.add(metrics)
 
-            last, stop = step == total_steps, interruption.requested
+            last, stop = step == total_steps, interruption.requested(step)
             save = step % checkpoint.every == 0 or last
             unlogged = []
             if step % log_every == 0 or save:  # so that no state is saved with a NaN in it
