@@ -11,6 +11,7 @@ from t2t.data.sources.base import DataSource, Example
 from t2t.data.sources.cache_folder import uncompressed
 from t2t.data.sources.fingerprints import digest, file_facts
 from t2t.data.sources.records import FileRecords, RecordFile
+from t2t.data.sources.remote_files import fetched_files, is_remote
 from t2t.data.sources.skipped import SkippedRecords, check_on_bad_record
 from t2t.errors import UserError, did_you_mean
 
@@ -22,8 +23,8 @@ class FileDataSource(DataSource):
     """Splits made of files, opened when first needed; gzip is read through a decompressed copy.
 
     Args:
-      split_to_filepattern: a path or glob, or several, per split. Files of a glob follow each other
-        by name, patterns as given.
+      split_to_filepattern: a path or glob, or several, per split, local or remote ("s3://…").
+        Files of a glob follow each other by name, patterns as given.
       on_bad_record: "raise", or "skip": a malformed record becomes None and is counted in
         `skipped`.
 
@@ -82,11 +83,13 @@ class FileDataSource(DataSource):
 
 
 def matching_files(pattern: str, kind: str) -> list[Path]:
-    """The files of a path or glob, by name.
+    """The files of a path or glob, by name; of remote ones ("s3://…") local copies.
 
     Raises:
       UserError: if there is none, naming the nearest file, or its folder cannot be read.
     """
+    if is_remote(pattern):
+        return fetched_files(pattern, kind)
     expanded = Path(pattern).expanduser()
     try:
         if expanded.exists():
