@@ -18,6 +18,7 @@ from t2t.training import optimizers, schedules
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.interruption import Stopped
 from t2t.training.loop import train
+from t2t.training.partitioning import MeshShape
 from tests.data import worker_tasks
 from tests.training.conftest import TINY
 
@@ -127,6 +128,28 @@ def test_stopped_and_resumed_ends_with_the_same_bits(experiment, tmp_path, pack,
     assert_bit_equal(whole, resumed)
     assert [line["step"] for line in log_lines(experiment)] == [4, 6, 8, 12, 12]
     assert untimed(log_lines(experiment)) == untimed(log_lines(whole_run))
+
+
+def test_a_run_goes_on_on_another_mesh(experiment, tmp_path, monkeypatch):
+    """The same batches; parameters within rounding, which SGD does not amplify."""
+    experiment |= {"mixture": "tiny_text", "mesh": MeshShape(data=8)}
+    experiment["optimizer"] = optimizers.sgd(schedules.constant_schedule(0.3))
+    experiment["evaluation"] = dataclasses.replace(experiment["evaluation"], every=1000)
+    train(**experiment | {"model_dir": str(tmp_path / "whole")})
+    kill_after_step(7, monkeypatch)
+    with pytest.raises(Stopped):
+        train(**experiment)
+    monkeypatch.undo()
+    train(**experiment | {"mesh": MeshShape(data=2, fsdp=2, tensor=2)})
+    whole, _ = final_params(experiment, tmp_path / "whole")
+    resumed, _ = final_params(experiment)
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(resumed), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    where = [
+        json.loads((tmp_path / run / "checkpoints/12/data/metadata").read_text())
+        for run in ("whole", "run")
+    ]
+    assert where[0] == where[1]
 
 
 def untimed(lines):
