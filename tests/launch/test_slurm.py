@@ -1,0 +1,172 @@
+"""A real Slurm on this machine: two tasks train, are told to stop, queue again and finish.
+
+Needs root and Debian's packages: apt-get install slurm-wlm munge
+"""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "tools" / "launch"
+# The first start under Slurm is slow, so that it is still training when it is told to stop.
+TASK = """
+import os, time
+import t2t
+
+slow = "SLURM_JOB_ID" in os.environ and "SLURM_RESTART_COUNT" not in os.environ
+
+def pairs(split):
+    return [{"w": f"{7919 * n}"} for n in range(300 if split == "train" else 8)]
+
+def wait(example):
+    time.sleep(0.02 * slow)
+    return example
+
+text = t2t.Feature(t2t.ByteVocabulary())
+t2t.TaskRegistry.add("echo", source=t2t.FunctionDataSource(pairs, splits=["train", "validation"]),
+    preprocessors=[t2t.text_to_text("say {w}", "{w}"), wait],
+    output_features={"inputs": text, "targets": text}, metric_fns=[t2t.exact_match])
+"""
+STEPS = 60
+COMMAND = [
+    *(
+        sys.executable,
+        "-m",
+        "t2t.cli",
+        "train",
+        "--gin_file=quickstart.gin",
+        "--import=echo",
+        "--gin.MIXTURE='echo'",
+    ),
+    *(f"--gin.TRAIN_STEPS={STEPS}", "--gin.train.log_every=5", "--gin.train.batch_size=8"),
+    *("--gin.D_MODEL=16", "--gin.D_FF=16", "--gin.HEAD_DIM=4", "--gin.DROPOUT_RATE=0.1"),
+    *("--gin.train.sequence_length={'inputs': 16, 'targets': 8}", "--gin.train.pack=False"),
+    "--gin.cosine_schedule.warmup_steps=5",
+]
+
+
+# Ends as `t2t train` does.
+WAITER = """
+import signal, sys, time
+def stop(*_):
+    print("saved", flush=True)
+    sys.exit(143)
+signal.signal(signal.SIGTERM, stop)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slurm")
+    (folder / "echo.py").write_text(TASK)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment():
+    """Of the jobs, which Slurm passes on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_NUM_CPU_DEVICES", "1")
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", jax.config.jax_compilation_cache_dir)
+        yield
+
+
+def submit(slurm, folder, *words):
+    resources = ["--nodes=1", "--ntasks-per-node=2"]
+    script = [str(FOLDER / "slurm.sbatch"), *words]
+    return slurm("sbatch", "--parsable", *resources, *script, cwd=folder)
+
+
+def wait_for(condition, log, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        said = log.read_text() if log.exists() else "nothing"
+        assert time.monotonic() < end, said
+        assert "t2t: error" not in said, said
+        assert "Traceback" not in said, said
+        time.sleep(0.1)
+
+
+def metrics(run):
+    """By step, without times."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    return [
+        {k: v for k, v in entry.items() if k.split("/")[0] in ("step", "train", "eval", "data")}
+        for entry in entries
+    ]
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    """The metrics of an uninterrupted run, of two processes too."""
+    local = [sys.executable, str(FOLDER / "local.py"), "--num_processes=2", "--"]
+    done = subprocess.run(
+        [*local, *COMMAND, "--model_dir=whole"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr
+    return metrics(folder / "whole")
+
+
+@pytest.mark.timeout(900)
+def test_stopped_by_sigterm_queued_again_and_trained_to_the_same_end(slurm, folder, whole):
+    job = submit(slurm, folder, *COMMAND, "--model_dir=requeued")
+    log, written = folder / f"t2t-{job}.log", folder / "requeued" / "metrics.jsonl"
+    wait_for(lambda: written.exists() and len(written.read_text().splitlines()) >= 2, log)
+    slurm("scancel", "--signal=TERM", job)
+
+    state = ("squeue", "--noheader", f"--jobs={job}", "--format=%T")
+    wait_for(lambda: slurm(*state) == "PENDING", log)
+    assert f"stopped by SIGTERM; job {job} joins the queue again" in log.read_text()
+    stopped = re.search(r"Stopped by SIGTERM after step (\d+) of", log.read_text())
+    assert 10 <= int(stopped[1]) < STEPS
+    slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits for two minutes
+
+    wait_for(lambda: not slurm(*state), log)
+    assert f"start 1 of job {job}" in log.read_text()
+    assert f"training from step {stopped[1]} to {STEPS}" in log.read_text()
+    assert "JobState=COMPLETED" in slurm("scontrol", "show", "job", job)
+    assert metrics(folder / "requeued") == whole
+
+
+def test_a_cancelled_job_stays_away_and_a_failing_one_fails(slurm, folder):
+    waiting = submit(slurm, folder, sys.executable, "-c", WAITER)
+    log = folder / f"t2t-{waiting}.log"
+    wait_for(lambda: log.exists() and log.read_text().count("ready") == 2, log)
+    slurm("scancel", waiting)
+    failing = submit(slurm, folder, "bash", "-c", "exit $((SLURM_PROCID * 3))")
+    wait_for(lambda: not slurm("squeue", "--noheader"), folder / f"t2t-{failing}.log")
+    assert "JobState=CANCELLED" in slurm("scontrol", "show", "job", waiting)
+    assert log.read_text().count("saved") == 2
+    state = slurm("scontrol", "show", "job", failing)
+    assert "JobState=FAILED" in state
+    assert "ExitCode=3:0" in state
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        ([], 2, "no command; as in: sbatch"),
+        (["nonesuch", "train"], 127, "no command 'nonesuch' on "),
+    ],
+)
+def test_mistakes_are_one_line(words, status, message):
+    """The script by itself, as Slurm runs it."""
+    done = subprocess.run(
+        ["bash", str(FOLDER / "slurm.sbatch"), *words], capture_output=True, text=True
+    )
+    assert done.returncode == status
+    assert done.stderr.startswith(f"slurm.sbatch: error: {message}")
+    assert len(done.stderr.splitlines()) == 1
