@@ -18,8 +18,9 @@ from t2t.models.portability import runnable_here
 from t2t.models.serialization import from_dict
 from t2t.trained_model import TrainedModel
 from t2t.training.checkpoints import Checkpoints
-from t2t.training.loop import check_vocabularies, train
+from t2t.training.loop import train
 from t2t.training.partitioning import MeshShape, param_shardings
+from t2t.training.preparation import check_vocabularies
 from t2t.training.run_directory import RunDirectory
 from t2t.user_modules import import_user_module
 
@@ -72,7 +73,7 @@ def load_trained(
         run.check_identity(arguments["model"], vocabularies, arguments.get("lora"))
         tokenizer = tokenizer or features["targets"].vocabulary
     model = make_model(runnable_here(arguments["model"]), arguments.get("lora"))
-    mesh_shape = arguments.get("mesh", MeshShape())
+    mesh_shape = arguments.get("mesh", MeshShape()).or_data()
     mesh, rules = mesh_shape.mesh(), mesh_shape.rules
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),

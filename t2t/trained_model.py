@@ -261,7 +261,7 @@ class TrainedModel:
         if self.generation:
             decoding = with_rules(policy.decoding_of(lengths), self.generation)
             policy = dataclasses.replace(policy, decoding=decoding)
-        mesh = self.arguments.get("mesh", MeshShape())
+        mesh = self.arguments.get("mesh", MeshShape()).or_data()
         evaluator = Evaluator(
             self.model,
             mesh.mesh(),

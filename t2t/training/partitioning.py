@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from t2t.errors import UserError
 from t2t.models.axis_rules import BATCH_AXES, MESH_AXES, AxisRules
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +64,18 @@ class MeshShape:
             return Mesh(np.concatenate(arranged), MESH_AXES, axis_types=auto)
         hybrid = mesh_utils.create_hybrid_device_mesh(inner, outer, devices)
         return Mesh(hybrid, MESH_AXES, axis_types=auto)
+
+    def or_data(self) -> "MeshShape":
+        """This, or where it does not fit the devices here, all of them along `data`.
+
+        For the use of a model that was trained elsewhere.
+        """
+        try:
+            self.mesh()
+        except UserError as error:
+            log.info("whole parameters on each of %d device(s) here: %s", jax.device_count(), error)
+            return MeshShape(rules=self.rules)
+        return self
 
     def _sizes(self, count: int) -> tuple[int, ...]:
         sizes = tuple(getattr(self, name) for name in MESH_AXES)

@@ -37,8 +37,8 @@ TASK = Task(
 )
 
 
-def evaluate(config, **policy):
-    mesh = MeshShape().mesh()
+def evaluate(config, shape=MeshShape(), **policy):  # noqa: B008
+    mesh = shape.mesh()
     evaluator = Evaluator(Model(config), mesh, TASK, LENGTHS, EvalPolicy(batch_size=8, **policy))
     return evaluator.evaluate(params_of(config))["numbers"]
 
@@ -49,9 +49,10 @@ def predict(config, decoding):
     return [found[0].text for found in predictor.predict(INPUTS)]
 
 
+@pytest.mark.parametrize("shape", [MeshShape(), MeshShape(2, 2, 2)], ids=["data", "all"])
 @pytest.mark.parametrize("config", [T5, PREFIX_LM], ids=["t5", "prefix_lm"])
-def test_predictions_are_those_of_infer(config):
-    result = evaluate(config)
+def test_predictions_are_those_of_infer(config, shape):
+    result = evaluate(config, shape)
     predictions = [p["prediction"] for p in result.predictions]
     assert predictions == predict(config, Decoding(max_length=LENGTHS["targets"]))
     assert len(set(predictions)) > 3
