@@ -18,9 +18,8 @@ from t2t.models.portability import runnable_here
 from t2t.models.serialization import from_dict
 from t2t.trained_model import TrainedModel
 from t2t.training.checkpoints import Checkpoints
-from t2t.training.loop import train
+from t2t.training.loop import check_vocabularies, train
 from t2t.training.partitioning import MeshShape, param_shardings
-from t2t.training.preparation import check_vocabularies
 from t2t.training.run_directory import RunDirectory
 from t2t.user_modules import import_user_module
 
