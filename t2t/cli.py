@@ -19,6 +19,7 @@ from t2t.commands import (
     import_model,
     infer,
     inspect,
+    plan,
     score,
     train,
 )
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         score,
         embed,
         inspect,
+        plan,
         cache,
         import_model,
         export_model,

@@ -193,6 +193,14 @@ def operative_config() -> str:
     return gin.operative_config_str()
 
 
+def fill_in(values: Mapping[str, Any]) -> None:
+    """Sets those of these macros that the configuration leaves open: `NAME = %gin.REQUIRED`."""
+    for name, value in values.items():
+        left_open = gin.config._CONFIG.get((name, "gin.macro"), {}).get("value")
+        if repr(left_open) == "%gin.REQUIRED":
+            _parse(f"{name} = {value!r}", name)
+
+
 def has_macro(name: str) -> bool:
     """Whether the configuration sets macro `name`."""
     return name in _macros()

@@ -130,12 +130,17 @@ def _listed(text: str) -> Groups:
 
 
 def _iota(text: str) -> list[int]:
-    """`[...]<=[4,2]T(1,0)` as a flat list."""
+    """`[...]<=[4,2]T(1,0)`, or `[4,2]T(1,0)` for short, as a flat list."""
     found = _IOTA.search(text)
-    if not found:
+    short = re.search(r"\[([\d,]+)\]T\(([\d,]+)\)", text)
+    if found:
+        sizes, axes = found[2], found[3]
+    elif short:
+        sizes, axes = short.groups()
+    else:
         return [int(i) for i in re.findall(r"\d+", text)]
-    shape = [int(size) for size in found[2].split(",")]
-    order = [int(axis) for axis in found[3].split(",")] if found[3] else None
+    shape = [int(size) for size in sizes.split(",")]
+    order = [int(axis) for axis in axes.split(",")] if axes else None
     return np.arange(math.prod(shape)).reshape(shape).transpose(order).ravel().tolist()
 
 

@@ -1,0 +1,67 @@
+"""`t2t plan`."""
+
+import argparse
+import json
+from typing import Any
+
+from t2t.commands.parser import add_command, add_gin, add_imports
+from t2t.errors import UserError
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command to the parser."""
+    command = add_command(
+        commands, "plan", run, "Say what a training run would need of chips that are not there."
+    )
+    add_gin(command)
+    command.add_argument("--topology", required=True, metavar="NAME", help=
+        "chips to plan for, such as v5e:16x16, v5p:4x4x8, '2*v5e:16x16' for two slices, h200:8, "
+        "cpu:8")  # fmt: skip
+    command.add_argument("--decode_batch_size", type=int, metavar="N", help=
+        "rows to generate at a time (default: that of evaluation; 0 leaves generation out)"
+    )  # fmt: skip
+    command.add_argument("--json", action="store_true", help="print one object of JSON")
+    command.epilog = (
+        "Compiles the training step of the gin files for the topology, without data and without\n"
+        "the chips, and prints memory, operations, communication and the bounds that follow.\n"
+        "Exit status 1: it does not fit.\n"
+        "  t2t plan --gin_file=models/t5_1_1_base.gin --gin_file=runs/pretrain.gin \\\n"
+        "    --topology=v5e:2x2 --gin.MeshShape.fsdp=4 --gin.Compute.remat=\"'full'\""
+    )
+    add_imports(command)
+
+
+def run(args: argparse.Namespace, bindings: list[str]) -> int:
+    """Runs the command."""
+    from t2t import config
+    from t2t.planning.topology import open_topology
+
+    topology = open_topology(args.topology)  # sets up JAX, so before anything else
+    import jax
+
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+    from t2t.planning.job import UNKNOWN
+    from t2t.planning.plan import plan_of
+    from t2t.planning.report import report, to_dict
+    from t2t.training.loop import train
+
+    if args.decode_batch_size is not None and args.decode_batch_size < 0:
+        raise UserError("--decode_batch_size must not be negative.")
+    search_paths = [path for path in args.gin_search_paths.split(",") if path]
+    config.load(args.gin_file, bindings, search_paths, args.imports)
+    config.fill_in({"MODEL_DIR": UNKNOWN, "MIXTURE": UNKNOWN, "TRAIN_STEPS": 1})
+    arguments = config.arguments_of(train)
+    plan = plan_of(arguments, topology, decode_batch_size=rows_to_decode(args, arguments))
+    print(json.dumps(to_dict(plan), indent=2) if args.json else report(plan))
+    return 0 if plan.fits else 1
+
+
+def rows_to_decode(args: argparse.Namespace, arguments: dict[str, Any]) -> int:
+    """What is asked for; else the batch of evaluation, for models that generate."""
+    if args.decode_batch_size is not None:
+        return args.decode_batch_size
+    from t2t.decoding.prompts import GeneratorConfig
+    from t2t.evaluation.evaluator import EvalPolicy
+
+    generates = isinstance(arguments["model"], GeneratorConfig)
+    return arguments.get("evaluation", EvalPolicy()).batch_size if generates else 0
