@@ -29,9 +29,15 @@ class Attempt:
     """A start of training in `folder / name`, on one process or several of this machine."""
 
     def __init__(
-        self, folder: Path, name: str, bindings: list[str], devices: int = 1, processes: int = 1
+        self,
+        folder: Path,
+        name: str,
+        bindings: list[str],
+        devices: int = 1,
+        processes: int = 1,
+        optimizer: str = "adafactor",
     ):
-        """`devices` is how many a process simulates."""
+        """`devices` is how many a process simulates, `optimizer` a gin file here."""
         records = folder / "records"
         records.mkdir(exist_ok=True)
         environment = os.environ | {
@@ -43,7 +49,8 @@ class Attempt:
         }
         command = [
             *(sys.executable, "-m", "t2t.cli", "train", f"--model_dir={folder / name}"),
-            *(f"--gin_file={HERE / 'workload.gin'}", *(f"--gin.{b}" for b in bindings)),
+            *(f"--gin_file={HERE / file}.gin" for file in ("workload", optimizer)),
+            *(f"--gin.{binding}" for binding in bindings),
         ]
         places = _places(processes)
         self._errors = [folder / f"{name}-{number}.stderr" for number in range(processes)]

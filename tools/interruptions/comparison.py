@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-_TIMING = re.compile(r"^time/|_per_second$")
+_TIMING = re.compile(r"^perf/|_per_second$")
 _SAME_FILES = ("config.gin", "model.json", "parameters.txt")
 
 
@@ -33,6 +33,11 @@ def arrays(run: Path) -> dict[str, np.ndarray]:
     return found
 
 
+def position(run: Path) -> Any:
+    """The item `data` of the last checkpoint."""
+    return json.loads((run / "checkpoints" / str(last_step(run)) / "data/metadata").read_text())
+
+
 def differences(whole: Path, other: Path) -> list[str]:
     """In what two runs differ; nothing if they are equal bit for bit."""
     steps = last_step(whole), last_step(other)
@@ -44,7 +49,7 @@ def differences(whole: Path, other: Path) -> list[str]:
         for name in sorted({*left, *right})
         if name not in left or name not in right or not _same_bits(left[name], right[name])
     ]
-    found += [name for name in ("data",) if _json_item(whole, name) != _json_item(other, name)]
+    found += ["data"] if position(whole) != position(other) else []
     found += [f for f in _SAME_FILES if not _same_file(whole / f, other / f, whole, other)]
     found += differing_metrics(whole, other) + differing_predictions(whole, other)
     return found
@@ -89,10 +94,6 @@ def largest_difference(whole: Path, other: Path) -> float:
 
 def _same_bits(left: np.ndarray, right: np.ndarray) -> bool:
     return (left.dtype, left.shape, left.tobytes()) == (right.dtype, right.shape, right.tobytes())
-
-
-def _json_item(run: Path, item: str) -> Any:
-    return json.loads((run / "checkpoints" / str(last_step(run)) / item / "metadata").read_text())
 
 
 def _same_file(left: Path, right: Path, whole: Path, other: Path) -> bool:

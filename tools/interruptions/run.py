@@ -144,7 +144,7 @@ def _print_table(outcomes: list[Outcome]) -> None:
             sum(outcome.saved_at is not None for outcome in of_kind),
             _median_and_most([outcome.repeated for outcome in training], "{:.0f}"),
             sum("took over the lock" in outcome.next.log for outcome in of_kind),
-            sum("moved it to" in outcome.next.log for outcome in of_kind),
+            sum("moved to" in outcome.next.log for outcome in of_kind),
             _median_and_most([outcome.ending.seconds_to_end for outcome in of_kind], "{:.1f}"),
         ]
         print("| " + " | ".join(map(str, cells)) + " |")
