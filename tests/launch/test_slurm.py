@@ -85,6 +85,10 @@ def submit(slurm, folder, *words):
     return slurm("sbatch", "--parsable", *resources, *script, cwd=folder)
 
 
+def state(slurm, job):
+    return re.search(r"JobState=(\w+)", slurm("scontrol", "show", "job", job))[1]
+
+
 def wait_for(condition, log, seconds=240):
     end = time.monotonic() + seconds
     while not condition():
@@ -127,17 +131,16 @@ def test_stopped_by_sigterm_queued_again_and_trained_to_the_same_end(slurm, fold
     wait_for(lambda: written.exists() and len(written.read_text().splitlines()) >= 2, log)
     slurm("scancel", "--signal=TERM", job)
 
-    state = ("squeue", "--noheader", f"--jobs={job}", "--format=%T")
-    wait_for(lambda: slurm(*state) == "PENDING", log)
+    wait_for(lambda: state(slurm, job) == "PENDING", log)
     assert f"stopped by SIGTERM; job {job} joins the queue again" in log.read_text()
     stopped = re.search(r"Stopped by SIGTERM after step (\d+) of", log.read_text())
     assert 10 <= int(stopped[1]) < STEPS
     slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits for two minutes
 
-    wait_for(lambda: not slurm(*state), log)
+    wait_for(lambda: state(slurm, job) in ("COMPLETED", "FAILED", "CANCELLED"), log)
     assert f"start 1 of job {job}" in log.read_text()
     assert f"training from step {stopped[1]} to {STEPS}" in log.read_text()
-    assert "JobState=COMPLETED" in slurm("scontrol", "show", "job", job)
+    assert state(slurm, job) == "COMPLETED"
     assert metrics(folder / "requeued") == whole
 
 
@@ -148,11 +151,10 @@ def test_a_cancelled_job_stays_away_and_a_failing_one_fails(slurm, folder):
     slurm("scancel", waiting)
     failing = submit(slurm, folder, "bash", "-c", "exit $((SLURM_PROCID * 3))")
     wait_for(lambda: not slurm("squeue", "--noheader"), folder / f"t2t-{failing}.log")
-    assert "JobState=CANCELLED" in slurm("scontrol", "show", "job", waiting)
+    assert state(slurm, waiting) == "CANCELLED"
     assert log.read_text().count("saved") == 2
-    state = slurm("scontrol", "show", "job", failing)
-    assert "JobState=FAILED" in state
-    assert "ExitCode=3:0" in state
+    assert state(slurm, failing) == "FAILED"
+    assert "ExitCode=3:0" in slurm("scontrol", "show", "job", failing)
 
 
 @pytest.mark.parametrize(
