@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
 
+from t2t import config
 from t2t.errors import UserError
 from t2t.models import axis_rules
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model
 from t2t.models.presets import t5
+from t2t.training.loop import train
 from t2t.training.optimizers import adafactor, adamw
 from t2t.training.partitioning import (
     MeshShape,
@@ -281,3 +283,13 @@ def test_other_rules_hold_for_parameters_and_optimiser_state():
         if jax.tree_util.keystr(path).endswith(kernel)
     ]
     assert found == [PartitionSpec(None, None, ("fsdp", "tensor"))] * 3
+
+
+def test_gin_overrides_a_rule():
+    bindings = ["MODEL_DIR = 'x'", "MIXTURE = 'x'", "MeshShape.tensor = 2"]
+    files = ["models/bytes_tiny.gin", "runs/pretrain.gin"]
+    config.load(files, [*bindings, "AxisRules.mlp = ('fsdp+tensor', 'tensor')"])
+    mesh = config.arguments_of(train)["mesh"]
+    assert mesh == MeshShape(tensor=2, rules=AxisRules(mlp=("fsdp+tensor", "tensor")))
+    with pytest.raises(UserError, match=r"'AxisRules' has no parameter 'mpl'.*'mlp'"):
+        config.load(files, [*bindings, "AxisRules.mpl = ('tensor',)"])

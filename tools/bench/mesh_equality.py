@@ -159,23 +159,30 @@ def run(
     )
 
 
+def _sizes(word: str) -> tuple[int, ...]:
+    return tuple(map(int, word.split(",")))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the table; the status is 1 if something is further apart than `--limit`."""
     parser = argparse.ArgumentParser(prog="mesh_equality", description=__doc__)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--limit", type=float, default=1e-5)
+    parser.add_argument("--mesh", type=_sizes, action="append", metavar="DATA,FSDP,TENSOR[,SEQ]")
     args = parser.parse_args(argv)
     worst = 0.0
     print("| data, fsdp, tensor, sequence | architecture | losses | gradient norms | parameters |")
     print("|---|---|---|---|---|")
-    for sizes in (*MESHES, *SEQUENCE_MESHES):
+    for sizes in args.mesh or (*MESHES, *SEQUENCE_MESHES):
         for name in ARCHITECTURES:
             expected = run(name, None, args.optimizer, args.steps)
             apart = run(name, sizes, args.optimizer, args.steps).differences(expected)
             worst = max(worst, *apart)
             shape = ", ".join(map(str, (*sizes, 1)[:4]))
-            print(f"| {shape} | {name} | " + " | ".join(f"{x:.1e}" for x in apart) + " |")
+            print(
+                f"| {shape} | {name} | " + " | ".join(f"{x:.1e}" for x in apart) + " |", flush=True
+            )
     print(f"\nAt most {worst:.1e} apart; allowed: {args.limit:.0e}.")
     return int(worst > args.limit)
 
