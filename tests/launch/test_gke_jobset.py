@@ -63,7 +63,7 @@ def pods(manifest):
     "words",
     [
         [*TPU],
-        [*TPU, "--num_slices=2", "--spot", "--service_account=trainer", "--max_restarts=0"],
+        [*TPU, "--num_slices=2", "--spot", "--service_account=trainer", "--max_restarts=3"],
         [*GPU],
         [*GPU, "--num_nodes=4", "--spot"],
     ],

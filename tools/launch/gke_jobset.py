@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         add("--spot", action="store_true", help="nodes that can be taken away at any time")
         add("--service_account", default="default", metavar="NAME", help=
             "of Kubernetes, with access to the bucket (default: default)")  # fmt: skip
-        add("--max_restarts", type=int, default=20, metavar="N", help=
+        add("--max_restarts", type=_positive, default=20, metavar="N", help=
             "after failures other than preemptions (default: 20)")  # fmt: skip
         add("command", nargs=argparse.REMAINDER, help="what to run on every node, after --")
     return parser

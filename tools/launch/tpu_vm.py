@@ -247,17 +247,23 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     add("--accelerator_type", required=True, help="such as v5litepod-16")
     add("--runtime_version", required=True, help="such as v2-alpha-tpuv5-lite")
     add("--spot", action="store_true", help="cheaper, and taken away at any time")
-    add("--num_slices", type=int, default=1, metavar="N", help="of that type (default: 1)")
+    add("--num_slices", type=_positive, default=1, metavar="N", help="of that type (default: 1)")
     add("--create_flag", action="append", metavar="FLAG", help=
         "for `gcloud … create`, such as --create_flag=--network=NAME; repeatable")  # fmt: skip
     add("--wheel", type=Path, metavar="FILE", help="of t2t (default: the newest in dist/)")
     add("--copy", type=Path, action="append", default=[], metavar="PATH", help=
         "file or folder to copy to the workers' home folders, where the command runs; repeatable",
     )  # fmt: skip
-    add("--max_restarts", type=int, default=100, metavar="N", help="(default: 100)")
+    add("--max_restarts", type=_positive, default=100, metavar="N", help="(default: 100)")
     add("--poll_seconds", type=float, default=30, metavar="SECONDS", help=
         "between questions for the state of the TPU (default: 30)")  # fmt: skip
     add("command", nargs=argparse.REMAINDER, help="what to run on every worker, after --")
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 if __name__ == "__main__":
