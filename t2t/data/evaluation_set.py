@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from t2t.data.converters import (
 )
 from t2t.data.features import SequenceLength
 from t2t.data.rows import ExampleRows, Rows, Unit, open_rows
+from t2t.data.share import Share
 from t2t.data.sources import Example
 from t2t.data.tasks import Task
 from t2t.errors import UserError
@@ -35,6 +37,7 @@ class EvaluationSet:
       num_examples: at most this many rows; None for all.
       seed: of the objective's randomness.
       converter: what to make of the examples.
+      share: which of the rows are read here; `examples`, `texts` and `batches` are of these.
     """
 
     task: Task
@@ -43,6 +46,7 @@ class EvaluationSet:
     num_examples: int | None = None
     seed: int = 0
     converter: FeatureConverter = EncDecFeatureConverter(pack=False)  # noqa: RUF009 (frozen)
+    share: Share = Share()  # noqa: RUF009
 
     def __post_init__(self):
         if self.num_examples is not None and self.num_examples < 1:
@@ -65,42 +69,106 @@ class EvaluationSet:
     def texts(self) -> list[Example]:
         """The preprocessed strings of each example; only without an objective."""
         assert isinstance(self.rows, ExampleRows)
-        groups = self.rows.texts(list(self._units), self._keys(list(self._units)))
+        rows = list(self._drawn.units)
+        groups = self.rows.texts(rows, self._keys(rows)) if rows else []
         return [example for group in groups for example in group]
 
     @functools.cached_property
     def examples(self) -> list[TokenExample]:
         """The token arrays of each example; those of one row stay together."""
-        row_keys = self._keys(list(self._units))
-        sizes = list(map(len, self._units.values()))
+        return self._examples(self._drawn.units)
+
+    @functools.cached_property
+    def template(self) -> TokenExample:
+        """An example, for its shapes; another share's if this one has none."""
+        if self.examples:
+            return self.examples[0]
+        row = next(row for row, size in self._drawn.sizes.items() if size)
+        return self._examples({row: self.rows.units([row], self._keys([row]))[0]})[0]
+
+    @functools.cached_property
+    def numbers(self) -> list[np.ndarray]:
+        """For each share, the numbers of its examples among those of all; on every host."""
+        sizes = np.array(list(self._drawn.sizes.values()), int)
+        owners = np.repeat(np.array(list(self._drawn.owners.values()), int), sizes)
+        return [np.nonzero(owners == index)[0] for index in range(self.share.count)]
+
+    def __len__(self) -> int:
+        """Examples of all shares."""
+        return sum(self._drawn.sizes.values())
+
+    def _examples(self, groups: Mapping[int, Sequence[Unit]]) -> list[TokenExample]:
+        if not groups:
+            return []
+        row_keys, sizes = self._keys(list(groups)), list(map(len, groups.values()))
         nth = np.concatenate([np.arange(size) for size in sizes])
-        units = list(itertools.chain.from_iterable(self._units.values()))
+        units = list(itertools.chain.from_iterable(groups.values()))
         return self.rows.examples(units, randomness.fold_array(np.repeat(row_keys, sizes), nth))
 
     @functools.cached_property
-    def _units(self) -> dict[int, list[Unit]]:
-        """Units of as many rows as hold `num_examples`, by row, ascending."""
+    def _drawn(self) -> "_Drawn":
+        """As many rows as hold `num_examples`."""
         indices, wanted, count = self.indices, self.num_examples or math.inf, 0
         if self.num_examples:  # however few rows it will take, they are from everywhere
             indices = indices[np.argsort(randomness.fold_array(0, np.arange(len(indices))))]
-        found: dict[int, list[Unit]] = {}
-        for start in range(0, len(indices), _CHUNK):
-            rows = indices[start : start + _CHUNK].tolist()
-            for row, units in zip(rows, self.rows.units(rows, self._keys(rows)), strict=True):
+        chunk = _CHUNK * self.share.count if self.num_examples else max(len(indices), 1)
+        units: dict[int, list[Unit]] = {}
+        sizes: dict[int, int] = {}
+        owners: dict[int, int] = {}
+        for start in range(0, len(indices), chunk):
+            rows = indices[start : start + chunk]
+            own = self._units(rows[self.share.index :: self.share.count].tolist())
+            # Of each share the examples of its rows, 0 behind the last where it has fewer.
+            held = np.zeros(-(-len(rows) // self.share.count), int)
+            held[: len(own)] = [len(group) for group in own.values()]
+            by_place = self.share.gather(held).T.ravel()
+            for place, row in enumerate(rows.tolist()):
                 if count < wanted:
-                    found[row] = units
-                    count += len(units)
+                    sizes[row], owners[row] = int(by_place[place]), place % self.share.count
+                    count += sizes[row]
+                    if row in own:
+                        units[row] = own[row]
             if count >= wanted:
                 break
-        return dict(sorted(found.items()))
+        return _Drawn(*(dict(sorted(found.items())) for found in (units, sizes, owners)))
+
+    def _units(self, rows: list[int]) -> dict[int, list[Unit]]:
+        found: dict[int, list[Unit]] = {}
+        for start in range(0, len(rows), _CHUNK):
+            some = rows[start : start + _CHUNK]
+            found |= zip(some, self.rows.units(some, self._keys(some)), strict=True)
+        return found
 
     def _keys(self, rows: Sequence[int]) -> np.ndarray:
         return randomness.fold_array(randomness.fold(self.seed, self.task.name), np.array(rows))
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
-        """Unpacked batches; the last is filled up with rows of zero weight."""
-        for start in range(0, len(self.examples), batch_size):
-            members = self.examples[start : start + batch_size]
-            batch = self.converter(members, self.sequence_length)
-            missing = batch_size - len(members)
-            yield {name: np.pad(x, ((0, missing), (0, 0))) for name, x in batch.items()}
+        """Unpacked batches; the last are filled up with rows of zero weight.
+
+        Args:
+          batch_size: rows over all shares, each of which gives equally many. There are as many
+            batches on every host, as collective operations need.
+        """
+        rows = batch_size // self.share.count
+        count = max(-(-len(numbers) // rows) for numbers in self.numbers)
+        for start in range(0, count * rows, rows):
+            members = self.examples[start : start + rows]
+            batch = self.converter(members or [self.template], self.sequence_length)
+            empty = rows - len(members)
+            yield {
+                name: np.pad(x[: len(members)], ((0, empty), (0, 0))) for name, x in batch.items()
+            }
+
+
+class _Drawn(NamedTuple):
+    """Rows by number, ascending.
+
+    Attributes:
+      units: of the rows of this share.
+      sizes: how many units each row has, of all shares.
+      owners: the share that each row belongs to.
+    """
+
+    units: dict[int, list[Unit]]
+    sizes: dict[int, int]
+    owners: dict[int, int]

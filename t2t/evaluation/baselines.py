@@ -27,4 +27,4 @@ def _target_counts(examples: EvaluationSet, vocab_size: int) -> np.ndarray:
         weights = batch[f"{side}_loss_weights"].ravel()
         tokens = batch[f"{side}_target_tokens"].ravel()
         counts += np.bincount(tokens, weights, minlength=vocab_size)
-    return counts
+    return examples.share.gather(counts).sum(0)

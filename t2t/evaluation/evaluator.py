@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from t2t.data.features import SequenceLength
 from t2t.data.heads import with_rows
 from t2t.data.metric_kinds import MetricKind, metric_kind
 from t2t.data.mixtures import Mixture, leaf_tasks
+from t2t.data.share import Share
 from t2t.data.sources import Example
 from t2t.data.tasks import Task
 from t2t.decoding.decoding import Decoding
@@ -28,9 +29,10 @@ from t2t.evaluation.task_metrics import Outputs, task_metrics
 from t2t.evaluation.term_metrics import term_metrics
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
+from t2t.training.host_rows import HostRows
 from t2t.training.losses.language_modeling import Loss
 from t2t.training.losses.training_loss import TrainingLoss
-from t2t.training.partitioning import batch_sharding, check_batch_size
+from t2t.training.partitioning import check_batch_size
 from t2t.training.step import make_eval_step
 
 _SHOWN = ("inputs", "pair", "targets")
@@ -98,7 +100,8 @@ class Evaluator:
     Models that generate are asked for predictions, too, where a task has metrics for them; the
     others, but for heads of labels, for loss and token accuracy alone.
 
-    On several processes every one reads all examples; the devices share the computation.
+    Each of several processes reads, scores and decodes a share of the examples. What it found goes
+    to all, in order, so that metrics are the same on all and for any number of processes.
     """
 
     def __init__(
@@ -119,19 +122,26 @@ class Evaluator:
         """
         check_batch_size(policy.batch_size, mesh)
         loss.check(model.config, task_or_mixture)
-        self._model, self._mesh, self._policy, self._seed = model, mesh, policy, seed
+        self._model, self._policy, self._seed = model, policy, seed
+        self._hosts = HostRows(mesh)
         tasks = leaf_tasks(with_rows(task_or_mixture, loss.rows(model.config, task_or_mixture)))
         converter = converter or loss.converter(model.config, task_or_mixture, pack=False)
         unpacked = dataclasses.replace(converter, pack=False)
         self._sets = {
             task.name: _set(
-                task, policy.split, sequence_length, policy.num_examples, seed, unpacked
+                task,
+                policy.split,
+                sequence_length,
+                policy.num_examples,
+                seed,
+                unpacked,
+                self._hosts.share,
             )
             for task in tasks
             if policy.split in task.splits
         }
         self._train_sets = {
-            task.name: _set(task, "train", sequence_length, 4096, seed, unpacked)
+            task.name: _set(task, "train", sequence_length, 4096, seed, unpacked, self._hosts.share)
             for task in tasks
             if "train" in task.splits
         }
@@ -168,11 +178,12 @@ class Evaluator:
             outputs: dict[MetricKind, Sequence[Any]] = {"score": (-sums["loss"]).tolist()}
             if "predict" in self._kinds[name]:
                 decoded = self._predictions.predict(params, examples, self._policy.batch_size)
-                outputs["predict"] = self._postprocess(name, decoded)
-                predictions = tuple(
+                outputs["predict"] = self._all(name, self._postprocess(name, decoded))
+                shown = [
                     {n: text[n] for n in _SHOWN if n in text} | {"prediction": prediction}
                     for text, prediction in zip(self._texts[name], decoded, strict=True)
-                )
+                ]
+                predictions = tuple(self._all(name, shown))
             own, values = task_metrics(examples.task, self._targets[name], outputs)
             metrics |= own
             intervals |= {n: bootstrap_interval(v, self._seed) for n, v in values.items()}
@@ -180,16 +191,26 @@ class Evaluator:
 
     def _score_rows(self, examples: EvaluationSet, params: Params) -> dict[str, np.ndarray]:
         """Float64 `[examples]`: what `make_eval_step` sums over each one's targets."""
-        if not examples.examples:
+        if not len(examples):
             raise UserError(
                 f"Task '{examples.task.name}': of the split '{examples.split}', preprocessing left "
                 f"no examples to evaluate."
             )
-        batches = [jax.device_get(self._score(params, b)) for b in self._device_batches(examples)]
+        size = self._policy.batch_size
+        batches = [
+            jax.device_get(self._score(params, self._hosts.on_devices(batch)))
+            for batch in examples.batches(size)
+        ]
+        places = self._hosts.places(examples.numbers, size)
+        order = np.argsort(places)[-len(examples) :]  # -1 are rows that only fill a batch up
         return {
-            name: np.concatenate([b[name] for b in batches])[: len(examples.examples)].astype(float)
+            name: np.concatenate([b[name] for b in batches])[order].astype(float)
             for name in batches[0]
         }
+
+    def _all(self, name: str, items: Sequence[Any]) -> list[Any]:
+        """What the processes have for their examples, in order, on all of them."""
+        return self._hosts.in_order(self._sets[name].numbers, items)
 
     def _postprocess(self, name: str, predictions: list[str]) -> list[Any]:
         task, texts = self._sets[name].task, self._texts[name]
@@ -214,7 +235,7 @@ class Evaluator:
         for name, texts in self._texts.items():
             task, tokens = self._sets[name].task, self._sets[name].examples
             with task.named_errors():
-                found[name] = [
+                own = [
                     task.postprocess(
                         text["targets"],
                         {**text, "targets_length": len(t["targets"])},
@@ -222,6 +243,7 @@ class Evaluator:
                     )
                     for text, t in zip(texts, tokens, strict=True)
                 ]
+            found[name] = self._all(name, own)
         return found
 
     @functools.cached_property
@@ -242,17 +264,10 @@ class Evaluator:
                     raise UserError(
                         f"Task '{name}': baseline_fn failed: {described(error)}"
                     ) from error
-                outputs: Outputs = {"predict": self._postprocess(name, guesses)}
+                answers = self._all(name, self._postprocess(name, guesses))
+                outputs: Outputs = {"predict": answers}
                 found[name] |= task_metrics(examples.task, self._targets[name], outputs)[0]
         return found
-
-    def _device_batches(self, examples: EvaluationSet) -> Iterator[dict[str, jax.Array]]:
-        sharding = batch_sharding(self._mesh)
-        for batch in examples.batches(self._policy.batch_size):
-            yield {
-                name: jax.make_array_from_callback(x.shape, sharding, x.__getitem__)
-                for name, x in batch.items()
-            }
 
 
 def _as_texts(example: Example, task: Task) -> Example:
@@ -283,8 +298,9 @@ def _set(
     num_examples: int | None,
     seed: int,
     converter: FeatureConverter,
+    share: Share,
 ) -> EvaluationSet:
-    return EvaluationSet(task, split, lengths, num_examples, seed, converter)
+    return EvaluationSet(task, split, lengths, num_examples, seed, converter, share)
 
 
 def write_predictions(results: Mapping[str, TaskResult], folder: Path, step: int) -> None:

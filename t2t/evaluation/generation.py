@@ -21,7 +21,8 @@ from t2t.models.axis_rules import AxisRules
 from t2t.models.decoder_only import DecoderOnly
 from t2t.models.definition import Model, ModelConfig, Params
 from t2t.models.encoder_decoder import EncoderDecoder
-from t2t.training.partitioning import batch_sharding, replicated
+from t2t.training.host_rows import HostRows
+from t2t.training.partitioning import replicated
 
 
 def generates(model: ModelConfig, task: Task) -> bool:
@@ -43,7 +44,7 @@ class Generation:
         rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
     ):
         """Raises UserError if positions do not suffice for inputs and new tokens."""
-        self._mesh, self._config = mesh, check_generates(model.config)
+        self._rows, self._config = HostRows(mesh), check_generates(model.config)
         self._stops = decoding.ends(self._config.tokens.eos)
         encodes = isinstance(self._config, EncoderDecoder)
         inputs = sequence_length.get("inputs", 0)
@@ -64,25 +65,23 @@ class Generation:
         self._generate = jax.jit(on_mesh(run, mesh, rules), out_shardings=replicated(mesh))
 
     def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
-        """The first output for each example, as text; what is drawn depends on its number."""
+        """The first output for each example of this share; what is drawn depends on its number."""
         vocabulary = examples.task.output_features["targets"].vocabulary
-        prompts = [make_prompt(self._config, example["inputs"]) for example in examples.examples]
+        given = examples.examples or [examples.template]
+        prompts = [make_prompt(self._config, example["inputs"]) for example in given]
+        numbers = examples.numbers[self._rows.share.index]
+        rows, mine = batch_size // self._rows.share.count, self._rows.mine(batch_size)
         texts: list[str] = []
-        for start in range(0, len(prompts), batch_size):
-            members = list(range(start, min(start + batch_size, len(prompts))))
-            batch = collate(
-                prompts, Bucket(members, batch_size, self._length), self._config.tokens.pad
-            )
-            seeds = np.arange(start, start + batch_size, dtype=np.int32)
-            active = np.arange(batch_size) < len(members)
-            generated = self._generate(params, *map(self._on_devices, (batch, seeds, active)))
-            tokens = jax.device_get(generated.tokens)[: len(members), 0]
+        for start in range(0, max(map(len, examples.numbers)), rows):
+            members = list(range(start, min(start + rows, len(numbers))))
+            bucket = Bucket(
+                members or [0], rows, self._length
+            )  # others may have more than this one
+            batch = collate(prompts, bucket, self._config.tokens.pad)
+            active = np.arange(rows) < len(members)
+            seeds = np.zeros(rows, np.int32)
+            seeds[: len(members)] = numbers[members]
+            generated = self._generate(params, *self._rows.on_devices((batch, seeds, active)))
+            tokens = jax.device_get(generated.tokens)[mine, 0][: len(members)]
             texts += [vocabulary.decode(until_end(row, *self._stops)) for row in tokens]
         return texts
-
-    def _on_devices(self, tree):
-        """With their rows shared among the devices of the mesh."""
-        sharding = batch_sharding(self._mesh)
-        return jax.tree.map(
-            lambda x: jax.make_array_from_callback(x.shape, sharding, x.__getitem__), tree
-        )

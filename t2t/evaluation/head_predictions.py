@@ -9,7 +9,8 @@ from t2t.data.sources import Example
 from t2t.models.activation_sharding import on_mesh
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
-from t2t.training.partitioning import batch_sharding, replicated
+from t2t.training.host_rows import HostRows
+from t2t.training.partitioning import replicated
 
 
 class HeadPredictions:
@@ -31,7 +32,7 @@ class HeadPredictions:
         rows: HeadRows,
         rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
     ):
-        self._mesh, self._rows = mesh, rows
+        self._hosts, self._rows = HostRows(mesh), rows
         self._texts: dict[str, list[Example]] = {}
 
         def outputs(params, batch):
@@ -40,14 +41,11 @@ class HeadPredictions:
         self._outputs = jax.jit(on_mesh(outputs, mesh, rules), out_shardings=replicated(mesh))
 
     def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
-        """The prediction for each example."""
-        sharding, outputs = batch_sharding(self._mesh), []
+        """The prediction for each example of this share."""
+        outputs, mine = [], self._hosts.mine(batch_size)
         for batch in examples.batches(batch_size):
-            on_devices = {
-                name: jax.make_array_from_callback(x.shape, sharding, x.__getitem__)
-                for name, x in batch.items()
-            }
-            outputs += list(jax.device_get(self._outputs(params, on_devices)))
+            found = self._outputs(params, self._hosts.on_devices(batch))
+            outputs += list(jax.device_get(found)[mine])
         return [
             self._rows.read(row, text, output).text
             for row, text, output in zip(

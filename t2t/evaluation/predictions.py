@@ -21,7 +21,7 @@ class Predictions(Protocol):
     """Predicts for evaluation sets."""
 
     def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
-        """The prediction for each example, as text."""
+        """The prediction for each example of the set's share, as text."""
         ...
 
 
