@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from t2t.commands.parser import add_command, add_gin, add_imports
@@ -21,6 +22,12 @@ def add_to(commands: Any) -> None:
         "rows to generate at a time (default: that of evaluation; 0 leaves generation out)"
     )  # fmt: skip
     command.add_argument("--json", action="store_true", help="print one object of JSON")
+    command.add_argument("--search", type=int, metavar="N", help=
+        "look for the fastest mesh, rematerialisation and microbatches that fit, compiling at most "
+        "N training steps")  # fmt: skip
+    command.add_argument("--search_batch_sizes", default="", metavar="A,B", help=
+        "batch sizes that the search may choose from (default: that of the gin files)"
+    )  # fmt: skip
     command.epilog = (
         "Compiles the training step of the gin files for the topology, without data and without\n"
         "the chips, and prints memory, operations, communication and the bounds that follow.\n"
@@ -51,9 +58,31 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     config.load(args.gin_file, bindings, search_paths, args.imports)
     config.fill_in({"MODEL_DIR": UNKNOWN, "MIXTURE": UNKNOWN, "TRAIN_STEPS": 1})
     arguments = config.arguments_of(train)
+    if args.search is not None:
+        return _search(args, arguments, topology)
     plan = plan_of(arguments, topology, decode_batch_size=rows_to_decode(args, arguments))
     print(json.dumps(to_dict(plan), indent=2) if args.json else report(plan))
     return 0 if plan.fits else 1
+
+
+def _search(args: argparse.Namespace, arguments: dict[str, Any], topology: Any) -> int:
+    from t2t.planning.job_search import search_job, search_report
+
+    try:
+        sizes = [int(text) for text in args.search_batch_sizes.split(",") if text]
+    except ValueError:
+        raise UserError(
+            f"--search_batch_sizes={args.search_batch_sizes} are no numbers, such as 256,512."
+        ) from None
+    if args.search < 1 or min(sizes, default=1) < 1 or args.json:
+        raise UserError("--search and --search_batch_sizes want positive numbers, and no --json.")
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    found = search_job(arguments, topology, batch_sizes=sizes, most=args.search, tell=tell)
+    print(search_report(found))
+    return 0 if found.best else 1
 
 
 def rows_to_decode(args: argparse.Namespace, arguments: dict[str, Any]) -> int:

@@ -111,7 +111,7 @@ def _tpu(name: str, slices: int, kind: str, shape: str) -> Topology:
         raise UserError(
             f"--topology={name}: the TPU compiler refuses it ({str(error).splitlines()[0]}).{known}"
         ) from error
-    return Topology(name, tuple(found.devices), chip_of(kind), slices, exact=True)
+    return Topology(name, tuple(found.devices), chip_of(f"{kind}:{shape}"), slices, exact=True)
 
 
 def _cpu_devices(count: int) -> tuple[Any, ...]:
@@ -129,7 +129,7 @@ def _use_cpus(count: int | None = None) -> None:
     """So that no accelerator of this machine is taken; without effect once JAX runs."""
     try:
         jax.config.update("jax_platforms", "cpu")
-        if count is not None:
+        if count is not None and count > jax.config.read("jax_num_cpu_devices"):
             jax.config.update("jax_num_cpu_devices", count)
     except RuntimeError:  # JAX has its devices already
         pass
