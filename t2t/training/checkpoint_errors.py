@@ -39,8 +39,15 @@ def save_failed(
     )
     what = f"of step {step} " if step is not None else ""
     return UserError(
-        f"Saving a checkpoint {what}to '{directory}' failed: {first_line(error)} {kept} Free some "
-        f"space or mend the folder, and run the same command again to go on from it."
+        f"Saving a checkpoint {what}to '{directory}' failed: {first_line(error)} {kept}"
+    )
+
+
+def stopped_by(failure: UserError) -> UserError:
+    """The message of `save_failed` with what to do, for training that stops because of it."""
+    return UserError(
+        f"{failure} Free some space or mend the folder, and run the same command again to go on "
+        f"from it."
     )
 
 

@@ -19,7 +19,12 @@ from etils import epath
 
 from t2t.errors import UserError
 from t2t.models.definition import Params
-from t2t.training.checkpoint_errors import check_space, first_line, save_failed
+from t2t.training.checkpoint_errors import (
+    check_space,
+    first_line,
+    save_failed,
+    stopped_by,
+)
 from t2t.training.checkpoint_policy import CheckpointPolicy, best_steps
 from t2t.training.intact import choose, set_aside
 from t2t.training.sealing import UNFINISHED, SealedPath, is_local
@@ -72,6 +77,7 @@ class Checkpoints:
             self._remover.shutdown()
             if self._policy is not None:
                 self._remove(self._directory / _DELETED)
+                self._remove_unfinished()
 
     def steps(self) -> list[int]:
         """Steps with a committed checkpoint, ascending."""
@@ -118,8 +124,13 @@ class Checkpoints:
         """Waits until every save is committed; raises UserError if the last one failed."""
         self._attempt(self._settle)
         if self._failure:
-            raise self._failure
+            raise stopped_by(self._failure)
         self.tidy()
+
+    def delete(self, step: int) -> None:
+        """Deletes a checkpoint; no save may be running."""
+        self._manager.delete(step)
+        self._metrics.pop(step, None)
 
     def tidy(self) -> None:
         """Removes, in the background, what no rule wants to keep; call it now and then."""
@@ -181,6 +192,10 @@ class Checkpoints:
             options.best_fn = _never if policy.keep_best else None
             options.cleanup_tmp_directories = True
             options.todelete_subdir = _DELETED if self._local else None
+            # If making folders fails in the background, other threads wait minutes for them.
+            options.async_options = ocp.AsyncOptions(
+                create_directories_asynchronously=not self._local
+            )
         return ocp.CheckpointManager(
             self._directory,
             options=options,
@@ -201,11 +216,10 @@ class Checkpoints:
             action()
         except UserError as error:
             self._close()
-            for unfinished in self._directory.glob(f"*{UNFINISHED}*"):
-                self._remove(unfinished)
+            self._remove_unfinished()
             self._manager = self._open()
             if self._policy is None or self._policy.on_failure == "stop":
-                raise
+                raise stopped_by(error) from error
             self.failures += 1
             self._failure = error
             log.error("%s Training goes on (CheckpointPolicy.on_failure = 'continue').", error)
@@ -239,6 +253,17 @@ class Checkpoints:
         folder = self._directory / _DELETED
         for step in folder.iterdir() if folder.exists() else ():
             self._remove(step)  # not the folder itself: Orbax may be about to move another there
+
+    def _remove_unfinished(self) -> None:
+        """Of a save that failed; Orbax's threads may go on writing there for a moment."""
+        if self._local and jax.process_index() == 0:
+            for _ in range(50):
+                unfinished = list(self._directory.glob(f"*{UNFINISHED}*"))
+                if not unfinished:
+                    return
+                for folder in unfinished:
+                    self._remove(folder)
+                time.sleep(0.1)
 
     def _remove(self, folder: epath.Path) -> None:
         if jax.process_index() == 0:
