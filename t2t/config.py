@@ -102,6 +102,9 @@ RUN = (
     "t2t.training.initialization:ParameterSource",
     *CONVERTERS,
     "t2t.training.checkpoints:CheckpointPolicy",
+    "t2t.training.guard:Guard",
+    "t2t.training.norms:NormGroups",
+    "t2t.training.watchdog:Watchdog",
     "t2t.evaluation.evaluator:EvalPolicy",
     "t2t.training.loop:train",
 )

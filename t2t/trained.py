@@ -18,8 +18,9 @@ from t2t.models.portability import runnable_here
 from t2t.models.serialization import from_dict
 from t2t.trained_model import TrainedModel
 from t2t.training.checkpoints import Checkpoints
-from t2t.training.loop import check_vocabularies, train
+from t2t.training.loop import train
 from t2t.training.partitioning import MeshShape, param_shardings
+from t2t.training.preparation import check_vocabularies
 from t2t.training.run_directory import RunDirectory
 from t2t.user_modules import import_user_module
 
@@ -31,6 +32,7 @@ def load_trained(
     step: int | None = None,
     fall_back: bool = False,
     imports: tuple[str, ...] = (),
+    own_devices: bool = False,
 ) -> TrainedModel:
     """Loads a run's parameters.
 
@@ -40,6 +42,8 @@ def load_trained(
       step: of the checkpoint; None for the newest.
       fall_back: if the newest is damaged, take the one before.
       imports: modules to import first.
+      own_devices: each of several processes has all parameters, on its own devices, and works by
+        itself; else all devices of all processes share them.
 
     Raises:
       UserError: if the folder, the checkpoint or the task does not exist or does not fit.
@@ -72,8 +76,9 @@ def load_trained(
         run.check_identity(arguments["model"], vocabularies, arguments.get("lora"))
         tokenizer = tokenizer or features["targets"].vocabulary
     model = make_model(runnable_here(arguments["model"]), arguments.get("lora"))
-    mesh_shape = arguments.get("mesh", MeshShape()).or_data()
-    mesh, rules = mesh_shape.mesh(), mesh_shape.rules
+    devices = jax.local_devices() if own_devices else jax.devices()
+    mesh_shape = arguments.get("mesh", MeshShape()).or_data(devices)
+    mesh, rules = mesh_shape.mesh(devices), mesh_shape.rules
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         model.abstract_params,

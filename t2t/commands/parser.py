@@ -2,10 +2,8 @@
 
 import argparse
 import logging
-import os
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from t2t.errors import UserError, did_you_mean
@@ -144,8 +142,8 @@ def use_caches(args: argparse.Namespace) -> None:
     set_cache_dirs(args.cache_dirs)
 
 
-def load(args: argparse.Namespace) -> Any:
-    """The trained model of --model_dir."""
+def load(args: argparse.Namespace, own_devices: bool = False) -> Any:
+    """The trained model of --model_dir, for all devices or for those of this process."""
     from t2t.trained import load_trained
 
     return load_trained(
@@ -154,6 +152,7 @@ def load(args: argparse.Namespace) -> Any:
         step=args.step,
         fall_back=args.fall_back,
         imports=tuple(args.imports),
+        own_devices=own_devices,
     )
 
 
@@ -164,10 +163,10 @@ def refuse(bindings: list[str]) -> None:
 
 
 def prepare_jax() -> None:
-    """Keeps compiled programs between runs, so that the second start is quicker."""
+    """Keeps compiled programs between runs; refuses shapes that would fit by chance."""
     import jax
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "t2t" / "jax"
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        jax.config.update("jax_compilation_cache_dir", str(cache))
+    from t2t.compilation_cache import use_compilation_cache
+
+    use_compilation_cache()
     jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -16,7 +16,8 @@ class CheckpointPolicy:
 
     Attributes:
       every: steps between checkpoints; the last step is always saved.
-      keep_latest: how many of the newest to keep.
+      keep_latest: how many of the newest to keep; beside them, if interruptions saved these, the
+        newest of a multiple of `every`, which training can go back to.
       keep_every: also keep the multiples of this many steps, for ever.
       keep_best: how many of the best by `best_metric` to keep.
       best_metric: "loss" (mean over tasks) or "<task>/<metric>", of the evaluation at that step.
@@ -58,12 +59,25 @@ class CheckpointPolicy:
         Args:
           metrics: by step, of the checkpoints that are there; not changed by Orbax.
         """
-        rules: list[Any] = [checkpoint_managers.LatestN(self.keep_latest)]
+        rules: list[Any] = [checkpoint_managers.LatestN(self.keep_latest), _Planned(self.every)]
         if self.keep_every:
             rules.append(checkpoint_managers.EveryNSteps(self.keep_every))
         if self.keep_best:
             rules.append(_Best(self, metrics))
         return checkpoint_managers.AnyPreservationPolicy(rules)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Planned:
+    """Keeps the newest of those that are multiples of `every`."""
+
+    every: int
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        """Which of the checkpoints to keep."""
+        del context
+        planned = [c.step for c in checkpoints if c.step % self.every == 0]
+        return [c.step == max(planned, default=None) for c in checkpoints]
 
 
 @dataclasses.dataclass(frozen=True)

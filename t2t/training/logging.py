@@ -17,9 +17,24 @@ class MetricsLog:
     """
 
     def __init__(self, run: RunDirectory, resume_step: int):
-        self._path = run.metrics
+        self._run, self._path = run, run.metrics
+        self._open(resume_step)
+
+    def _open(self, resume_step: int) -> None:
         _keep_until(self._path, resume_step)
-        self._tensorboard = SummaryWriter(str(run.tensorboard), purge_step=resume_step + 1)
+        self._tensorboard = SummaryWriter(str(self._run.tensorboard), purge_step=resume_step + 1)
+
+    def go_back(self, step: int) -> None:
+        """Removes entries after `step`, as if training had been interrupted and resumed there."""
+        self._tensorboard.close()
+        self._open(step)
+
+    def total(self, name: str) -> float:
+        """Sum over all entries."""
+        if not self._path.exists():
+            return 0.0
+        lines = self._path.read_text(encoding="utf-8").splitlines()
+        return sum(json.loads(line).get(name, 0.0) for line in lines)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Logs `values`, under names such as "train/loss" and "eval/spelling/exact_match"."""
@@ -39,6 +54,13 @@ class NoLog:
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Does nothing."""
+
+    def go_back(self, step: int) -> None:
+        """Does nothing."""
+
+    def total(self, name: str) -> float:
+        """0."""
+        return 0.0
 
     def close(self) -> None:
         """Does nothing."""

@@ -1,22 +1,14 @@
 """`train(...)` runs a whole experiment, from fresh or from its last checkpoint."""
 
 import contextlib
+import functools
 import logging
-from collections.abc import Generator, Iterator
-from pathlib import Path
-from typing import Any
 
 import jax
-import numpy as np
-from jax.experimental import multihost_utils
-from jax.sharding import Mesh
 
-from t2t.data.converters import Batch, FeatureConverter
+from t2t.compilation_cache import use_compilation_cache
+from t2t.data.converters import FeatureConverter
 from t2t.data.features import SequenceLength
-from t2t.data.pipeline import BatchIterator, TrainPipeline
-from t2t.data.prefetching import prefetch
-from t2t.data.registry import get_mixture_or_task
-from t2t.data.workers import WorkerBatches, check_workers
 from t2t.errors import UserError
 from t2t.evaluation.evaluator import (
     EvalPolicy,
@@ -25,28 +17,38 @@ from t2t.evaluation.evaluator import (
     flat_metrics,
     write_predictions,
 )
-from t2t.models.axis_rules import AxisRules
-from t2t.models.definition import Model, ModelConfig
-from t2t.models.lora import ADAPTERS, LoRA, make_model
+from t2t.models.definition import ModelConfig
+from t2t.models.lora import LoRA
 from t2t.reporting.dry_run import dry_run_report
 from t2t.reporting.parameters import parameter_table
 from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
+from t2t.training.clock import Clock
+from t2t.training.compilations import Compilations, CompiledStep
+from t2t.training.device_batches import DeviceBatches, all_rows
+from t2t.training.flops import train_flops
+from t2t.training.guard import Guard
 from t2t.training.initialization import Initialization
 from t2t.training.interruption import Interruption, Stopped
 from t2t.training.logging import MetricsLog, NoLog
 from t2t.training.losses.language_modeling import Loss
 from t2t.training.losses.training_loss import TrainingLoss
+from t2t.training.norms import NormGroups
 from t2t.training.optimizers import Optimizer
-from t2t.training.partitioning import MeshShape, batch_sharding, check_batch_size
-from t2t.training.run_directory import RunDirectory
+from t2t.training.optimizers.averaging import evaluated_params
+from t2t.training.partitioning import MeshShape
+from t2t.training.preparation import prepare
+from t2t.training.rollbacks import Rollbacks
 from t2t.training.run_lock import hold_run_lock
-from t2t.training.start import Origin, abstract_sharded_state, initialization_from, resumes, start
+from t2t.training.speed import PRODUCTIVE, Speed, first_start, peak_flops_of
 from t2t.training.step import make_train_step
-from t2t.training.throughput import StepLog
+from t2t.training.throughput import StepLog, Window
 from t2t.training.trainable import Trainable
+from t2t.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
+
+_MOST_SHOWN = 3
 
 
 def train(
@@ -67,6 +69,10 @@ def train(
     checkpoint: CheckpointPolicy = CheckpointPolicy(),  # noqa: B008
     evaluation: EvalPolicy = EvalPolicy(),  # noqa: B008
     log_every: int = 50,
+    norms: NormGroups = NormGroups(),  # noqa: B008
+    guard: Guard = Guard(),  # noqa: B008
+    watchdog: Watchdog = Watchdog(),  # noqa: B008
+    peak_flops: float | None = None,
     init_from: str | Initialization | None = None,
     lora: LoRA | None = None,
     trainable: Trainable | None = None,
@@ -94,6 +100,11 @@ def train(
       checkpoint: when to save and what to keep.
       evaluation: when and on what to evaluate.
       log_every: steps between log lines.
+      norms: parts of the model whose norms are logged.
+      guard: what to do about NaN and peaks of the loss.
+      watchdog: when to say where training hangs.
+      peak_flops: operations per second of a device that MFU is a share of; None for what its maker
+        publishes for bfloat16, if known.
       init_from: another run's folder; a fresh run starts from its newest parameters. An
         `Initialization` takes parts, also of several runs and of other models.
       lora: low-rank adapters beside some kernels.
@@ -113,59 +124,38 @@ def train(
     for name, value in {"total_steps": total_steps, "log_every": log_every}.items():
         if value < 1:
             raise UserError(f"train.{name} must be at least 1, got {value}.")
-    task_or_mixture = get_mixture_or_task(mixture)
-    loss.check(model, task_or_mixture)
-    definition = make_model(model, lora)
-    if trainable is None:
-        trainable = Trainable() if lora is None else Trainable((ADAPTERS,))
-    trainable.select(definition.abstract_params)  # refuses patterns that match nothing
-    optimizer = optimizer._replace(trainable=trainable)
-    vocabularies = check_vocabularies(task_or_mixture.output_features, model)
-    device_mesh = mesh.mesh()
-    check_batch_size(
-        batch_size, device_mesh, microbatches=microbatches, hosts=jax.process_count()
-    )
-    run = RunDirectory(Path(model_dir).expanduser())
-    run.check_identity(model, vocabularies, lora)
-    run.check_trainable()
-    pipeline = TrainPipeline(
-        task_or_mixture,
-        sequence_length,
-        batch_size,
+    use_compilation_cache()
+    it = prepare(
+        model_dir=model_dir,
+        mixture=mixture,
+        sequence_length=sequence_length,
+        model=model,
+        optimizer=optimizer,
+        batch_size=batch_size,
+        loss=loss,
+        pack=pack,
+        converter=converter,
+        data_workers=data_workers,
+        microbatches=microbatches,
         seed=seed,
-        converter=converter or loss.converter(model, task_or_mixture, pack),
-        host_index=jax.process_index(),
-        host_count=jax.process_count(),
-        head_rows=loss.rows(model, task_or_mixture),
+        mesh=mesh,
+        init_from=init_from,
+        lora=lora,
+        trainable=trainable,
+        fall_back=fall_back,
     )
-    row_lengths = pipeline.converter.row_lengths(sequence_length)  # refuses what does not fit
-    if data_workers:
-        check_workers(pipeline, data_workers)
+    optimizer, run, pipeline = it.optimizer, it.run, it.pipeline
+    norms.select(it.model.abstract_params)  # refuses patterns that match nothing
+    peak = peak_flops_of(it.mesh.devices.flat[0], peak_flops)
     evaluator = Evaluator(
-        definition,
-        device_mesh,
-        task_or_mixture,
-        sequence_length,
-        evaluation,
-        seed,
-        converter,
-        loss,
-        mesh.rules,
+        it.model, it.mesh, it.data, sequence_length, evaluation, seed, converter, loss, mesh.rules
     )
-    fingerprint = pipeline.fingerprint  # reads the data, so bad data surfaces here
-    origin = Origin.of(definition, optimizer, fingerprint)
-    initialization = initialization_from(init_from, model, lora)
-    beginning = None
-    if initialization and not resumes(run):
-        target = abstract_sharded_state(definition, optimizer, device_mesh, mesh.rules).params
-        beginning = initialization.open(target, fall_back=fall_back)
-    is_main = jax.process_index() == 0
     if dry_run:
         report = dry_run_report(
-            definition,
+            it.model,
             optimizer,
-            device_mesh,
-            row_lengths,
+            it.mesh,
+            it.row_lengths,
             batch_size,
             loss.predicts_tokens,
             mesh.rules,
@@ -174,70 +164,99 @@ def train(
         return {}
 
     run.create()
+    is_main = jax.process_index() == 0
     with contextlib.ExitStack() as stack:
+        # What a run consists of
         lock = stack.enter_context(hold_run_lock(run.path))
         checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
-        state, start_position, unlogged = start(
-            definition,
-            optimizer,
-            device_mesh,
-            seed,
-            checkpoints,
-            origin,
-            beginning,
-            fall_back,
-            mesh.rules,
-        )
+        begin = functools.partial(it.begin, checkpoints, fall_back=fall_back)
+        state, start_position, unlogged, began, past = begin()
         if is_main:
-            _describe(run, definition, device_mesh, mesh.rules, vocabularies, lora, config_text)
-        first_step = int(state.step)
-        metrics_log = MetricsLog(run, first_step) if is_main else NoLog()
+            it.describe(parameter_table(it.model, it.mesh, mesh.rules), config_text)
+        step = int(state.step)
+        metrics_log = MetricsLog(run, step) if is_main else NoLog()
         stack.callback(metrics_log.close)
+        progress = stack.enter_context(Progress(step, total_steps, enabled=is_main))
         interruption = stack.enter_context(Interruption())
-        train_step = make_train_step(
-            definition,
-            optimizer,
-            device_mesh,
-            loss=loss,
-            num_tasks=len(pipeline.task_names),
-            microbatches=microbatches,
-            seed=seed,
-            rules=mesh.rules,
+        rollbacks = Rollbacks(guard, checkpoint, run.path, began, past)
+        clock = Clock()
+        train_step = CompiledStep(
+            make_train_step(
+                it.model,
+                optimizer,
+                it.mesh,
+                loss=loss,
+                guard=guard,
+                groups=norms,
+                num_tasks=len(pipeline.task_names),
+                microbatches=microbatches,
+                seed=seed,
+                rules=mesh.rules,
+            ),
+            stack.enter_context(Compilations()),
+            clock,
         )
         step_log = StepLog(pipeline.task_names, optimizer.learning_rate, unlogged)
-        progress = stack.enter_context(Progress(first_step, total_steps, enabled=is_main))
-        host_batches: BatchIterator | WorkerBatches = pipeline.batches(start_position)
-        if data_workers:
-            host_batches = stack.enter_context(
-                contextlib.closing(WorkerBatches(pipeline, data_workers, start_position))
-            )
-        batches = _on_devices(prefetch(host_batches), device_mesh)
-        stack.callback(batches.close)
+        lengths = it.row_lengths.get("inputs", 0), it.row_lengths.get("targets", 0)
+        speed = Speed(
+            tokens=batch_size * sum(it.row_lengths.values()),
+            flops=train_flops(it.model.config, *lengths, batch_size, loss.predicts_tokens),
+            devices=it.mesh.size,
+            peak_flops=peak,
+            began=first_start(run),
+            productive=metrics_log.total(PRODUCTIVE),
+        )
+        batches = DeviceBatches(pipeline, it.mesh, data_workers, start_position)
+        stack.callback(lambda: batches.close())
+        watch = stack.enter_context(watchdog.watching())
 
+        # The steps
         results = None
-        for step in range(first_step + 1, total_steps + 1):
-            batch, position = next(batches)
+        while step < total_steps:
+            step += 1
+            with clock.of("data"):
+                batch, position = next(batches)
             state, metrics = train_step(state, batch)
             step_log.add(metrics)
+            watch.step_done()
 
             last, stop = step == total_steps, interruption.requested(step)
             save = step % checkpoint.every == 0 or last
             unlogged = []
-            if step % log_every == 0 or save:  # so that no state is saved with a NaN in it
-                values = step_log.flush(step, where=run.path)
+            if step % log_every == 0 or save:
+                window = step_log.flush(step)
+                if rollbacks.are_due(window):
+                    lock.check()
+                    del state, metrics
+                    with watch.patiently(), clock.of("rollback"):
+                        new = rollbacks.go_back(step, window, checkpoints, begin)
+                        batches.close()
+                        batches = DeviceBatches(pipeline, it.mesh, data_workers, all_rows(position))
+                        state, step = new.state, int(new.state.step)
+                        metrics_log.go_back(step)
+                        step_log.restart(new.unlogged)
+                        speed.productive = metrics_log.total(PRODUCTIVE)
+                    if stop:
+                        raise Stopped(interruption.signal, step, total_steps)
+                    continue
                 lock.check()
-                consumed = pipeline.consumed(_all_rows(position))
-                metrics_log.write(step, values | _data_values(consumed, host_batches.skipped))
+                consumed = pipeline.consumed(all_rows(position))
+                values = (
+                    window.values | rollbacks.values(window) | speed.values(window, clock.lap())
+                )
+                metrics_log.write(step, values | _data_values(consumed, batches.skipped))
                 progress.update(step, values)
-                checkpoints.seal()
+                _warn_of(window)
+                checkpoints.tidy()
             elif stop:  # whether it is interrupted shows in no line of the log
-                unlogged = step_log.unlogged(step, where=run.path)
+                unlogged = step_log.unlogged()
             if last:
                 progress.show_consumption(pipeline.rates, consumed)
             scores = None
             if last or step % evaluation.every == 0:
-                with step_log.paused():
-                    results = evaluator.evaluate(state.params)
+                with clock.of("evaluation", after=metrics), watch.patiently():
+                    params = evaluated_params(state.params, state.opt_state, optimizer)
+                    results = evaluator.evaluate(params)
                     lock.check()
                     scores = flat_metrics(results)
                     metrics_log.write(step, {f"eval/{k}": v for k, v in scores.items()})
@@ -246,65 +265,33 @@ def train(
                         write_predictions(results, run.predictions, step)
             if save or stop:
                 lock.check()
-                with step_log.paused():
-                    positions = _all_rows(position).tolist()
-                    data = origin.to_dict() | {"positions": positions, "unlogged": unlogged}
-                    checkpoints.save(state, data, scores)
+                with clock.of("checkpoint", after=metrics):
+                    data = it.origin.to_dict() | rollbacks.stored()
+                    data |= {"positions": all_rows(position).tolist(), "unlogged": unlogged}
+                    seconds = checkpoints.save(state, data, scores)
+                log.info("checkpoint of step %d: training waited for %.2f s", step, seconds)
             if stop and not last:
                 checkpoints.wait()
                 raise Stopped(interruption.signal, step, total_steps)
         if results is None:  # nothing was left to train
-            results = evaluator.evaluate(state.params)
+            params = evaluated_params(state.params, state.opt_state, optimizer)
+            results = evaluator.evaluate(params)
     return results
 
 
-def check_vocabularies(features: Any, model: ModelConfig) -> dict[str, str]:
-    """Fingerprints by feature; raises UserError if the embedding table is too small for one."""
-    source = getattr(model, "source_encoder", None)
-    for name, feature in features.items():
-        reader = source if source and name == "inputs" else model
-        if feature.vocabulary.vocab_size > reader.vocab_size:
-            raise UserError(
-                f"The vocabulary of '{name}' has {feature.vocabulary.vocab_size} ids, but "
-                f"{type(reader).__name__}.vocab_size is {reader.vocab_size}; it must be at "
-                f"least as large."
-            )
-    return {name: feature.vocabulary.fingerprint for name, feature in features.items()}
-
-
-def _describe(
-    run: RunDirectory,
-    model: Model,
-    mesh: Mesh,
-    rules: AxisRules,
-    vocabularies: dict[str, str],
-    lora: LoRA | None,
-    config_text: str | None,
-) -> None:
-    """Writes what the run is, beside its checkpoints."""
-    run.write_identity(model.config, vocabularies, lora=lora)
-    table = parameter_table(model, mesh, rules)
-    run.write(run.path / "parameters.txt", table + "\n")
-    log.info("%s", table.splitlines()[-1])
-    if config_text is not None:
-        run.write(run.config, config_text)
-
-
-def _on_devices(
-    batches: Iterator[tuple[Batch, np.ndarray]], mesh: Mesh
-) -> Generator[tuple[dict[str, jax.Array], np.ndarray], None, None]:
-    sharding = batch_sharding(mesh)
-    for batch, position in batches:
-        yield jax.make_array_from_process_local_data(sharding, batch), position
+def _warn_of(window: Window) -> None:
+    """Says which updates were left out."""
+    if not window.left_out:
+        return
+    shown = ", ".join(map(str, window.left_out[:_MOST_SHOWN]))
+    more = len(window.left_out) - _MOST_SHOWN
+    log.warning(
+        "updates left out, since loss or gradient were NaN or infinite or the loss peaked: %s%s",
+        shown, f" and {more} more" if more > 0 else "",
+    )  # fmt: skip
 
 
 def _data_values(consumed: dict[str, dict[str, int]], skipped: dict[str, int]) -> dict[str, int]:
     """Examples and tokens by task since the start; malformed records this process left out."""
     values = {f"data/{task}/{k}": n for task, counts in consumed.items() for k, n in counts.items()}
     return values | {f"data/{task}/skipped": n for task, n in skipped.items()}
-
-
-def _all_rows(position: np.ndarray) -> np.ndarray:
-    if jax.process_count() > 1:  # each process knows the positions of its own rows
-        return np.asarray(multihost_utils.process_allgather(position, tiled=True))
-    return position

@@ -34,6 +34,11 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def started(self) -> Path:
+        """When the run was first started, in seconds since the epoch."""
+        return self.path / "started.txt"
+
+    @property
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
 

@@ -83,11 +83,15 @@ class Beginning(NamedTuple):
       state: parameters and the like.
       positions: in the data; None at its start.
       unlogged: metrics of the last steps, which an interrupted process had not logged yet.
+      began: the step before the run's first; not 0 where the optimiser's state was imported.
+      rollbacks: of the run so far, as `Rollbacks.stored` gave them.
     """
 
     state: TrainState
     positions: list[int] | None = None
     unlogged: Sequence[Mapping[str, Any]] = ()
+    began: int = 0
+    rollbacks: Sequence[Sequence[int]] = ()
 
 
 def abstract_sharded_state(
@@ -133,10 +137,16 @@ def start(
     if restored:
         state, data = restored
         if not data:  # imported: the optimiser's state, but no position in data of ours
-            return Beginning(state)
+            return Beginning(state, began=int(state.step))
         origin.check(data, int(state.step))
         log.info("resuming from the checkpoint of step %d", int(state.step))
-        return Beginning(state, data["positions"], data.get("unlogged", []))
+        return Beginning(
+            state,
+            data["positions"],
+            data.get("unlogged", []),
+            data.get("began", 0),
+            data.get("rollbacks", []),
+        )
     shardings = state_shardings(model, optimizer, mesh, rules)
     if beginning is None:
         return Beginning(

@@ -1,21 +1,54 @@
 """Metrics of many steps, summed on the device and fetched only when they are logged."""
 
-import contextlib
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from t2t.errors import UserError
 from t2t.training.schedules import Schedule
 from t2t.training.step import Metrics
 
+IN_FLIGHT = 2
+"""Steps that may wait for the devices; one computes, and the next is there when it is done."""
+
+
+class LeftOut(NamedTuple):
+    """A step whose update the guard left out."""
+
+    step: int
+    loss: float
+    grad_norm: float
+    in_a_row: int
+
+    def __str__(self) -> str:
+        return f"step {self.step} (loss {self.loss:.4g}, gradient norm {self.grad_norm:.4g})"
+
+
+class Window(NamedTuple):
+    """What is known of the steps since the last log line.
+
+    Attributes:
+      values: averages over the steps whose update was done, under their names in the log. What had
+        no items in these steps, such as a task that was not drawn, has no mean there.
+      left_out: the other steps.
+      skipped: updates left out on the way from the start to here.
+      steps: number of those that this process did; after an interruption some are an earlier one's.
+      done: of these, the number whose update was done.
+      target_tokens: of these, with a weight in the loss.
+    """
+
+    values: dict[str, float]
+    left_out: list[LeftOut]
+    skipped: int
+    steps: int
+    done: int
+    target_tokens: float
+
 
 class StepLog:
-    """Collects the metrics of steps, and time, until `flush`."""
+    """Collects the metrics of steps until `flush`."""
 
     def __init__(
         self,
@@ -26,91 +59,90 @@ class StepLog:
         """`unlogged`: what an earlier process that was interrupted had not logged yet."""
         self._task_names = task_names
         self._learning_rate = learning_rate
+        self._in_flight: collections.deque[Metrics] = collections.deque()
+        self.restart(unlogged)
+
+    def restart(self, unlogged: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Forgets all steps but those."""
+        self._in_flight.clear()
         self._metrics: list[Metrics] = [
             {name: np.array(values, dtype) for name, (dtype, values) in metrics.items()}
             for metrics in unlogged
         ]
-        self._untimed = len(self._metrics)
-        self._started = time.perf_counter()
+        self._earlier = len(self._metrics)
 
     def add(self, metrics: Metrics) -> None:
-        """Takes what the train step returned; does not wait for it."""
-        self._metrics.append(metrics)
+        """Takes what the train step returned; waits until no more than `IN_FLIGHT` are to come.
 
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leaves out the time spent inside from tokens per second."""
-        # What was dispatched before belongs to training.
-        jax.block_until_ready(self._metrics)
-        before = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._started += time.perf_counter() - before
-
-    def unlogged(self, step: int, where: Path) -> list[dict[str, Any]]:
-        """The metrics since the last flush, as JSON, to go on from after an interruption.
-
-        Raises:
-          UserError: as `flush`.
+        So the loop knows of steps when they are done, and has no more batches on the devices than
+        it needs; the devices never wait for it.
         """
+        self._metrics.append(metrics)
+        self._in_flight.append(metrics)
+        if len(self._in_flight) > IN_FLIGHT:
+            jax.block_until_ready(self._in_flight.popleft())
+
+    def unlogged(self) -> list[dict[str, Any]]:
+        """The metrics since the last flush, as JSON, to go on from after an interruption."""
         return [
             {name: [np.dtype(value.dtype).str, value.tolist()] for name, value in metrics.items()}
-            for metrics in self._fetch(step, where)
+            for metrics in jax.device_get(self._metrics)
         ]
 
-    def flush(self, step: int, where: Path) -> dict[str, float]:
-        """Averages over the steps since the last flush, under their names in the log.
+    def flush(self, step: int) -> Window:
+        """Of all steps since the last flush, `step` the last of them."""
+        fetched = jax.device_get(self._metrics)
+        ours = fetched[self._earlier :]
+        self.restart()
+        first = step - len(fetched) + 1
+        left_out = [
+            LeftOut(first + i, _mean_loss(m), float(m["grad_norm"]), int(m["in_a_row"]))
+            for i, m in enumerate(fetched)
+            if _is_left_out(m)
+        ]
+        return Window(
+            self._averages(step, [m for m in fetched if not _is_left_out(m)]),
+            left_out,
+            int(fetched[-1].get("skipped", 0)),
+            len(ours),
+            sum(not _is_left_out(m) for m in ours),
+            float(sum(m["tokens"].sum() for m in ours)),
+        )
 
-        What had no items in these steps, such as a task that was not drawn, has no mean there.
-
-        Raises:
-          UserError: if the loss or the gradient of one of the steps is not a finite number.
-        """
-        fetched = self._fetch(step, where)
-        now = time.perf_counter()
-        seconds, self._started = now - self._started, now
-        self._metrics = []
-        timed = fetched[self._untimed :]
-        self._untimed = 0
-        loss = np.sum([m["loss"] for m in fetched], axis=0)
-        tokens = np.sum([m["tokens"] for m in fetched], axis=0)
+    def _averages(self, step: int, done: Sequence[Metrics]) -> dict[str, float]:
+        if not done:
+            return {}
+        loss = np.sum([m["loss"] for m in done], axis=0)
+        tokens = np.sum([m["tokens"] for m in done], axis=0)
         values = {}
         if tokens.any():
             values["train/loss"] = loss.sum() / tokens.sum()
-            values["train/token_accuracy"] = sum(m["correct"] for m in fetched) / tokens.sum()
-        values |= {
-            "train/learning_rate": self._learning_rate(step - 1),
-            "train/target_tokens_per_second": sum(m["tokens"].sum() for m in timed) / seconds,
-            "train/steps_per_second": len(timed) / seconds,
-            **{f"train/{k}": fetched[-1][k] for k in ("grad_norm", "update_norm", "param_norm")},
-        }
-        values |= {f"train/{name}": value for name, value in _other_terms(fetched).items()}
+            values["train/token_accuracy"] = sum(m["correct"] for m in done) / tokens.sum()
+        last = done[-1]
+        updates = step - int(last.get("skipped", 0))  # what the optimiser counts
+        values["train/learning_rate"] = self._learning_rate(updates - 1)
+        values |= {f"train/{k}": v for k, v in last.items() if k.split("/")[0].endswith("_norm")}
+        values |= {f"train/{name}": value for name, value in _other_terms(done).items()}
         for task, task_loss, task_tokens in zip(self._task_names, loss, tokens, strict=True):
             values[f"train/{task}/target_tokens"] = task_tokens
             if task_tokens:
                 values[f"train/{task}/loss"] = task_loss / task_tokens
         return {name: float(value) for name, value in values.items()}
 
-    def _fetch(self, step: int, where: Path) -> list[Metrics]:
-        fetched = jax.device_get(self._metrics)
-        first = step - len(fetched) + 1
-        for offset, metrics in enumerate(fetched):
-            if not (np.isfinite(metrics["loss"]).all() and np.isfinite(metrics["grad_norm"])):
-                raise UserError(
-                    f"The loss or gradient became NaN or infinite at step {first + offset} (loss "
-                    f"{metrics['loss'].sum() / max(metrics['tokens'].sum(), 1)}, gradient norm "
-                    f"{metrics['grad_norm']}). Training stopped; '{where}' keeps the checkpoints "
-                    f"before it. A lower learning rate, a longer warm-up or clip_norm usually help."
-                )
-        return fetched
+
+def _is_left_out(metrics: Metrics) -> bool:
+    return bool(metrics.get("in_a_row", 0))  # steps of before there was a guard were all done
 
 
-def _other_terms(fetched: Sequence[Metrics]) -> dict[str, float]:
+def _mean_loss(metrics: Metrics) -> float:
+    return float(metrics["loss"].sum() / max(metrics["tokens"].sum(), 1))
+
+
+def _other_terms(done: Sequence[Metrics]) -> dict[str, float]:
     """Means "<term>/loss" ... over the steps, of terms beside the main one that had any items."""
-    terms = [name.removesuffix("/weight") for name in fetched[0] if name.endswith("/weight")]
-    names = [name for name in fetched[0] if name.split("/")[0] in terms]
-    sums = {name: sum(m[name] for m in fetched) for name in names}
+    terms = [name.removesuffix("/weight") for name in done[0] if name.endswith("/weight")]
+    names = [name for name in done[0] if name.split("/")[0] in terms]
+    sums = {name: sum(m[name] for m in done) for name in names}
     means: dict[str, float] = {}
     for name, value in sums.items():
         term, what = name.split("/")

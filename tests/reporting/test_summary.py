@@ -70,14 +70,25 @@ def test_progress_without_a_terminal_is_plain_lines(capsys):
         "train/loss": 1.0,
         "train/a/loss": 2.0,
         "train/a/target_tokens": 5.0,
-        "train/target_tokens_per_second": 1234.0,
+        "perf/tokens_per_second": 1234.0,
+        "perf/step_time": 0.25,
+        "perf/step_seconds": 9.0,
+        "perf/data_seconds": 0.01,
+        "perf/checkpoint_seconds": 1.0,
+        "perf/mfu": 0.425,
+        "perf/memory_bytes": 2.0**30,
+        "perf/goodput": 0.9,
+        "guard/skipped": 3.0,
     }
     with Progress(10, 20) as progress:
         progress.update(15, values)
         progress.show_evaluation(15, RESULTS)
     output = capsys.readouterr().out
     assert "training from step 10 to 20" in output
-    assert "step 15/20  loss: a 2.000  1,234 target tokens/s  left 0:00:00" in output
+    assert (
+        "step 15/20  loss: a 2.000  1,234 tokens/s  0.25 s/step (checkpoint 10%)  MFU 42.5%  1 GiB  "
+        "goodput 90%  3 skipped  left 0:00:00"
+    ) in output
     assert "eval at step 15: decoded: loss 0.500  exact_match 0.250" in output
     with Progress(0, 20, enabled=False) as silent:
         silent.update(15, values)

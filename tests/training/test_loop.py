@@ -16,6 +16,7 @@ from t2t.models.config import Dropout
 from t2t.models.definition import Model
 from t2t.training import optimizers, schedules
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
+from t2t.training.guard import Guard
 from t2t.training.interruption import Stopped
 from t2t.training.loop import train
 from t2t.training.partitioning import MeshShape
@@ -154,7 +155,7 @@ def test_a_run_goes_on_on_another_mesh(experiment, tmp_path, monkeypatch):
 
 def untimed(lines):
     """Log lines without what no two runs have in common."""
-    return [{k: v for k, v in line.items() if not k.endswith("per_second")} for line in lines]
+    return [{k: v for k, v in line.items() if not k.startswith("perf/")} for line in lines]
 
 
 def kill_after_step(step, monkeypatch):
@@ -202,8 +203,8 @@ def test_a_nan_stops_with_a_message_and_keeps_good_checkpoints(experiment):
     def rate(step):
         return jax.numpy.where(step < 5, 1e-2, jax.numpy.nan)
 
-    experiment["optimizer"] = optimizers.sgd(rate)
-    with pytest.raises(UserError, match=r"NaN or infinite at step 7.*learning rate"):
+    experiment |= {"optimizer": optimizers.sgd(rate), "guard": Guard(limit=1, rollbacks=0)}
+    with pytest.raises(UserError, match=r"NaN or infinite.*as at step 6 .*learning rate"):
         train(**experiment)
     params, step = final_params(experiment)
     assert step == 4

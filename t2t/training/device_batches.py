@@ -1,0 +1,69 @@
+"""Batches of a pipeline, on the devices before they are needed."""
+
+from collections.abc import Generator, Iterator, Sequence
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from t2t.data.converters import Batch
+from t2t.data.pipeline import BatchIterator, TrainPipeline
+from t2t.data.prefetching import prefetch
+from t2t.data.workers import WorkerBatches
+from t2t.training.partitioning import batch_sharding
+
+AHEAD = 2
+"""Batches that are on the devices beside those of steps that run."""
+
+DeviceBatch = tuple[dict[str, jax.Array], np.ndarray]
+
+
+class DeviceBatches(Iterator[DeviceBatch]):
+    """Global arrays, split over the mesh, each with this process's positions after it.
+
+    They are built and sent in a thread; `close` ends it, and the processes, if there are any.
+    """
+
+    def __init__(
+        self,
+        pipeline: TrainPipeline,
+        mesh: Mesh,
+        workers: int,
+        positions: Sequence | np.ndarray | None,
+    ):
+        """`workers`: processes that build batches; 0 for none. `positions`: to go on from."""
+        self._of_host: BatchIterator | WorkerBatches = (
+            WorkerBatches(pipeline, workers, positions) if workers else pipeline.batches(positions)
+        )
+        self._batches: Generator[DeviceBatch, None, None] = prefetch(
+            _sent(self._of_host, mesh), AHEAD
+        )
+
+    def __next__(self) -> DeviceBatch:
+        return next(self._batches)
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Malformed records left out so far, by task."""
+        return self._of_host.skipped
+
+    def close(self) -> None:
+        """Ends the thread and the processes."""
+        self._batches.close()
+        if isinstance(self._of_host, WorkerBatches):
+            self._of_host.close()
+
+
+def all_rows(position: np.ndarray) -> np.ndarray:
+    """The positions of all processes' rows; each knows those of its own."""
+    if jax.process_count() > 1:
+        return np.asarray(multihost_utils.process_allgather(position, tiled=True))
+    return position
+
+
+def _sent(batches: Iterator[tuple[Batch, np.ndarray]], mesh: Mesh) -> Iterator[DeviceBatch]:
+    sharding = batch_sharding(mesh)
+    for batch, position in batches:
+        arrays = {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}
+        yield jax.block_until_ready(arrays), position
