@@ -65,15 +65,16 @@ class MeshShape:
         hybrid = mesh_utils.create_hybrid_device_mesh(inner, outer, devices)
         return Mesh(hybrid, MESH_AXES, axis_types=auto)
 
-    def or_data(self) -> "MeshShape":
-        """This, or where it does not fit the devices here, all of them along `data`.
+    def or_data(self, devices: Sequence[jax.Device] | None = None) -> "MeshShape":
+        """This, or where it does not fit the devices (None: all), all of them along `data`.
 
         For the use of a model that was trained elsewhere.
         """
         try:
-            self.mesh()
+            self.mesh(devices)
         except UserError as error:
-            log.info("whole parameters on each of %d device(s) here: %s", jax.device_count(), error)
+            count = len(devices or jax.devices())
+            log.info("whole parameters on each of %d device(s) here: %s", count, error)
             return MeshShape(rules=self.rules)
         return self
 
