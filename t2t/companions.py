@@ -20,6 +20,7 @@ from t2t.aborting import message_on_abort, show_error
 log = logging.getLogger(__name__)
 
 _ALIVE, _FAILED, _TROUBLE, _STEP = "t2t/alive/", "t2t/failed/", "t2t/trouble/", "t2t/step/"
+_MET = "t2t/met/"
 _OVER, _STOP, _STOP_AT = "t2t/over", "t2t/stop", "t2t/stop_at"
 _LEFT = "left"
 # What collective operations say when another process is gone.
@@ -102,6 +103,12 @@ class Watch:
         with self._stepping:
             self._step = step
             return self._signal if self._stop_at is not None and step >= self._stop_at else 0
+
+    def meet(self, name: str) -> None:
+        """Waits for all to come here, however long they take; a name is good for once."""
+        self._set(f"{_MET}{name}/{self._process}", "1")
+        while len(self._store.key_value_dir_get(f"{_MET}{name}/")) < self._count:
+            time.sleep(self._beat / 10)
 
     # Failing together
 

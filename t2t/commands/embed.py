@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import itertools
 import sys
 from typing import Any
@@ -14,7 +15,9 @@ from t2t.commands.parser import (
     load,
     prepare_jax,
     refuse,
+    speaks_for_all,
 )
+from t2t.commands.shares import Shares
 
 
 def add_to(commands: Any) -> None:
@@ -47,6 +50,8 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
     refuse(bindings)
+    from t2t.decoding.batcher import Numbered
+    from t2t.decoding.length_buckets import window_size
     from t2t.reporting.records import read_inputs
     from t2t.reporting.vectors import check_format, open_vectors
 
@@ -55,19 +60,22 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         records = read_inputs(args.input, args.format, stack)
         prepare_jax()
         join_processes(args)
+        shares = Shares(window_size(args.batch_size))
+        shares.check(args.input, args.output)
         from t2t.decoding.reading import InputLimit
 
         limit = InputLimit(args.max_input_length, args.truncate)
-        trained = load(args)
+        trained = load(args, own_devices=True)
         embedder = trained.embedder(
             args.pooling, args.normalize, limit=limit, batch_size=args.batch_size
         )
-        output = open_vectors(args.output, embedder.vocabulary, embedder.width)
-        write = stack.enter_context(output)
-        read, given = itertools.tee(records.items)
-        embeddings = embedder.embed(record["inputs"] for record, _ in read)
+        opened = functools.partial(open_vectors, args.output, embedder.vocabulary, embedder.width)
+        write = stack.enter_context(shares.joined(args.output, opened))
+        read, given = itertools.tee(shares.mine(records.items))
+        numbered = zip(shares.numbers(), read, strict=False)
+        embeddings = embedder.embed(Numbered(number, record) for number, (record, _) in numbered)
         for (record, _), embedding in zip(given, embeddings, strict=True):
             write(record, embedding)
-    if not args.quiet:
+    if not args.quiet and speaks_for_all():
         print(embedder.throughput.describe(), file=sys.stderr)
     return 0

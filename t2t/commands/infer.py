@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ from t2t.commands.parser import (
     join_processes,
     load,
     prepare_jax,
+    speaks_for_all,
 )
+from t2t.commands.shares import Shares
 from t2t.errors import UserError
 
 if TYPE_CHECKING:
@@ -62,22 +65,31 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
+    from t2t.decoding.batcher import Numbered
+    from t2t.decoding.length_buckets import window_size
     from t2t.reporting.records import open_output, read_inputs
 
     with contextlib.ExitStack() as stack:
         records = read_inputs(args.input, args.format, stack)
         prepare_jax()
         join_processes(args)
+        shares = Shares(window_size(args.batch_size))
+        shares.check(args.input, args.output)
+        records = dataclasses.replace(records, items=shares.mine(records.items))
         predictor, several = _predictor(args, bindings)
 
         def predict(inputs: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
             before = {"prefix": args.prefix} if args.prefix else {}
-            return predictor.predict({**before, **record} for record in inputs)
+            numbered = zip(shares.numbers(), inputs, strict=False)
+            return predictor.predict(
+                Numbered(number, {**before, **record}) for number, record in numbered
+            )
 
-        write = stack.enter_context(open_output(args.output))
+        opened = functools.partial(open_output, args.output)
+        write = stack.enter_context(shares.joined(args.output, opened))
         for line in records.predicted_by(predict, scores=args.scores, several=several):
             write(line)
-    if not args.quiet:
+    if not args.quiet and speaks_for_all():
         print(predictor.throughput.describe(), file=sys.stderr)
     return 0
 
@@ -90,7 +102,7 @@ def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts
     limit, decoding = InputLimit(args.max_input_length, args.truncate), decoding_of(args, bindings)
     generates = decoding != Decoding() or args.prefix or asks_for_processors(args)
     generates = generates or args.gin_file or bindings
-    trained = load(args)
+    trained = load(args, own_devices=True)
     if (other := _without_generating(trained)) is not None:
         make, does = other
         if generates:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import itertools
 import sys
 from typing import Any
@@ -14,7 +15,9 @@ from t2t.commands.parser import (
     load,
     prepare_jax,
     refuse,
+    speaks_for_all,
 )
+from t2t.commands.shares import Shares
 
 
 def add_to(commands: Any) -> None:
@@ -41,6 +44,7 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
     refuse(bindings)
+    from t2t.decoding.length_buckets import window_size
     from t2t.reporting.lines import read_lines
     from t2t.reporting.records import open_output
 
@@ -48,13 +52,16 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         lines = read_lines(args.input, stack)
         prepare_jax()
         join_processes(args)
+        shares = Shares(window_size(args.batch_size))
+        shares.check(args.input, args.output)
         from t2t.decoding.scoring_records import either
         from t2t.reporting.scores import as_json
 
-        scorer = load(args).scorer(batch_size=args.batch_size)
-        read, given = itertools.tee((line.record(), line.where) for line in lines)
+        scorer = load(args, own_devices=True).scorer(batch_size=args.batch_size)
+        read, given = itertools.tee((line.record(), line.where) for line in shares.mine(lines))
         found = scorer.score_all(either(record, where) for record, where in read)
-        write = stack.enter_context(open_output(args.output))
+        opened = functools.partial(open_output, args.output)
+        write = stack.enter_context(shares.joined(args.output, opened))
         for (record, _), scored in zip(given, found, strict=True):
             line = as_json(
                 record,
@@ -65,6 +72,6 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
                 per_token=args.per_token,
             )
             write(line)
-    if not args.quiet:
+    if not args.quiet and speaks_for_all():
         print(scorer.throughput.describe(), file=sys.stderr)
     return 0

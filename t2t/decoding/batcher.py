@@ -28,10 +28,13 @@ class Numbered(NamedTuple):
         return f"Record {self.number + 1}"
 
 
-def numbered(records: Iterable[Record | str]) -> Iterator[Numbered]:
-    """Yields each record; a string is its inputs."""
+def numbered(records: Iterable[Record | str | Numbered]) -> Iterator[Numbered]:
+    """Yields each record; a string is its inputs. What has a number already keeps it."""
     for number, record in enumerate(records):
-        yield Numbered(number, {"inputs": record} if isinstance(record, str) else record)
+        if isinstance(record, Numbered):
+            yield record
+        else:
+            yield Numbered(number, {"inputs": record} if isinstance(record, str) else record)
 
 
 class Batcher:

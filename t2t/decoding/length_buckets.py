@@ -70,5 +70,10 @@ def sizes_of(sequences: Sequence[np.ndarray], bucket: Bucket) -> np.ndarray:
 def windows(items: Iterable[Item], batch_size: int) -> Iterator[list[Item]]:
     """Lists of as many items as are worth sorting by length; reads no further ahead."""
     iterator = iter(items)
-    while window := list(itertools.islice(iterator, 8 * batch_size)):
+    while window := list(itertools.islice(iterator, window_size(batch_size))):
         yield window
+
+
+def window_size(batch_size: int) -> int:
+    """How many items are worth sorting by length."""
+    return 8 * max(batch_size, 1)
