@@ -163,6 +163,7 @@ def test_a_cancelled_job_stays_away_and_a_failing_one_fails(slurm, folder):
     [
         ([], 2, "no command; as in: sbatch"),
         (["nonesuch", "train"], 127, "no command 'nonesuch' on "),
+        (["true"], 2, "this is no job; submit it: sbatch slurm.sbatch true"),
     ],
 )
 def test_mistakes_are_one_line(words, status, message):
