@@ -6,6 +6,7 @@ They are read through copies in the cache folder, since examples are read at ran
 import hashlib
 import logging
 import os
+import shutil
 from collections.abc import Mapping
 from glob import has_magic
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ from t2t.errors import UserError, described, did_you_mean
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 # What changes when a file does, as the several file systems call it; the first that is there.
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "mtime", "created")
+_BLOCK = 1 << 23
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +89,8 @@ def _copy(
         return target
     log.info("fetching %s://%s (%s bytes)", protocol, path, f"{facts['size']:,}")
     try:
-        with written_atomically(target) as file:
-            system.get_file(path, file)
+        with written_atomically(target) as file, system.open(path, "rb") as source:
+            shutil.copyfileobj(source, file, _BLOCK)
             if file.tell() != facts["size"]:
                 raise UserError(
                     f"{kind} '{protocol}://{path}' broke off after {file.tell():,} of "

@@ -1,4 +1,5 @@
 import gzip
+import io
 import json
 import socket
 import subprocess
@@ -35,7 +36,7 @@ def test_it_is_fetched_again_only_when_it_changes(memory, monkeypatch):
     memory.pipe("/b/a.txt", b"old\n")
     first = fetched_files("memory://b/a.txt", "File")
     fetched = []
-    monkeypatch.setattr(memory, "get_file", lambda *args: fetched.append(args))
+    monkeypatch.setattr(memory, "open", lambda *args: fetched.append(args))
     assert fetched_files("memory://b/a.txt", "File") == first
     assert not fetched
     monkeypatch.undo()
@@ -58,19 +59,19 @@ def test_copies_on_different_machines_have_one_fingerprint(memory, tmp_path, mon
 
 def test_nothing_is_left_of_a_copy_that_broke_off(memory, tmp_path, monkeypatch):
     memory.pipe("/b/a.txt", b"a whole file\n")
-    monkeypatch.setattr(memory, "get_file", lambda path, file: file.write(b"a wh"))
+    monkeypatch.setattr(memory, "open", lambda *_: io.BytesIO(b"a wh"))
     with pytest.raises(UserError, match=r"File 'memory:///b/a.txt' broke off after 4 of 13 bytes"):
         fetched_files("memory://b/a.txt", "File")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
-def broken(path, file):
+def broken(*_):
     raise ConnectionError("reset by peer")
 
 
 def test_an_error_of_the_connection_is_told(memory, monkeypatch):
     memory.pipe("/b/a.txt", b"x\n")
-    monkeypatch.setattr(memory, "get_file", broken)
+    monkeypatch.setattr(memory, "open", broken)
     with pytest.raises(UserError, match=r"a.txt' cannot be fetched to .*reset by peer"):
         fetched_files("memory://b/a.txt", "File")
 
