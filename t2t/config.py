@@ -121,7 +121,7 @@ _GIN_ERRORS = (
     TypeError,
     ValueError,
 )
-_NOT_BINDABLE = ["config_text", "dry_run", "fall_back"]
+_NOT_BINDABLE = ["config_text", "dry_run"]
 _registered: dict[str, Callable] = {}
 T = TypeVar("T")
 

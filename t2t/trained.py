@@ -30,7 +30,6 @@ def load_trained(
     *,
     mixture: str | None = None,
     step: int | None = None,
-    fall_back: bool = False,
     imports: tuple[str, ...] = (),
     own_devices: bool = False,
 ) -> TrainedModel:
@@ -39,8 +38,7 @@ def load_trained(
     Args:
       model_dir: folder that `train` wrote.
       mixture: another task or mixture to use the model on.
-      step: of the checkpoint; None for the newest.
-      fall_back: if the newest is damaged, take the one before.
+      step: of the checkpoint; None for the newest that is intact.
       imports: modules to import first.
       own_devices: each of several processes has all parameters, on its own devices, and works by
         itself; else all devices of all processes share them.
@@ -87,5 +85,5 @@ def load_trained(
     if not run.checkpoints.exists():
         raise UserError(f"'{model_dir}' has no checkpoint yet.")
     with Checkpoints(run.checkpoints) as checkpoints:
-        params, found = checkpoints.restore_params(abstract, step, fall_back=fall_back)
+        params, found = checkpoints.restore_params(abstract, step)
     return TrainedModel(arguments, model, params, found, task_or_mixture, tokenizer, generation)

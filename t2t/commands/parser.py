@@ -56,12 +56,6 @@ def add_command(commands: Any, name: str, run: Run, summary: str) -> argparse.Ar
     return command
 
 
-def add_fall_back(command: argparse.ArgumentParser) -> None:
-    """--fall_back."""
-    command.add_argument("--fall_back", action="store_true", help=
-        "if the newest checkpoint is damaged, use the one before")  # fmt: skip
-
-
 def add_gin(command: argparse.ArgumentParser) -> None:
     """--gin_file and --gin_search_paths."""
     command.add_argument("--gin_file", action="append", default=[], metavar="FILE", help=
@@ -89,8 +83,9 @@ def add_trained(command: argparse.ArgumentParser) -> None:
     """What tells a trained model: --model_dir, --step and the like."""
     command.add_argument("--model_dir", required=True, metavar="DIR", help="folder of the run")
     command.add_argument("--mixture", help="task or mixture to use instead of the run's")
-    command.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
-    add_fall_back(command)
+    command.add_argument(
+        "--step", type=int, help="of the checkpoint (default: the newest that is intact)"
+    )
     add_imports(command)
 
 
@@ -150,7 +145,6 @@ def load(args: argparse.Namespace, own_devices: bool = False) -> Any:
         args.model_dir,
         mixture=args.mixture,
         step=args.step,
-        fall_back=args.fall_back,
         imports=tuple(args.imports),
         own_devices=own_devices,
     )

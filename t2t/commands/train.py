@@ -8,7 +8,6 @@ from typing import Any
 from t2t.commands.parser import (
     add_caches,
     add_command,
-    add_fall_back,
     add_gin,
     add_imports,
     add_processes,
@@ -33,7 +32,6 @@ def add_to(commands: Any) -> None:
     command.add_argument("--dry_run", action="store_true", help=
         "check everything, print the model, what a step costs and what a device holds; write "
         "nothing")  # fmt: skip
-    add_fall_back(command)
     add_caches(command)
     add_imports(command)
     add_processes(command)
@@ -60,7 +58,6 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     try:
         results = train(
             **arguments,
-            fall_back=args.fall_back,
             config_text=config.operative_config(),
             dry_run=args.dry_run,
         )

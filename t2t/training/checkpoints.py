@@ -139,11 +139,7 @@ class Checkpoints:
         if self._removal is None or self._removal.done():
             self._removal = self._remover.submit(self._remove_deleted)
 
-    seal = tidy
-
-    def restore(
-        self, abstract: TrainState, fall_back: bool = True
-    ) -> tuple[TrainState, dict[str, Any]] | None:
+    def restore(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
         """State and data position of the newest intact checkpoint; None if there are none at all.
 
         Damaged ones that are newer are named in the log and, by a run that saves here, moved to
@@ -160,9 +156,7 @@ class Checkpoints:
             return None
         return self._read(step, lambda: self._read_state(step, abstract))
 
-    def restore_params(
-        self, abstract: Params, step: int | None = None, fall_back: bool = True
-    ) -> tuple[Params, int]:
+    def restore_params(self, abstract: Params, step: int | None = None) -> tuple[Params, int]:
         """The parameters of `step` (None: the newest that is intact), and the step.
 
         Raises:
@@ -171,7 +165,7 @@ class Checkpoints:
         found = self._choose_some(step)
         return self._read(found, lambda: self._read_params(found, abstract)), found
 
-    def params_folder(self, step: int | None = None, fall_back: bool = True) -> epath.Path:
+    def params_folder(self, step: int | None = None) -> epath.Path:
         """Where the parameters are that `restore_params` would read; raises as it does."""
         return self._folder(self._choose_some(step)) / "params"
 

@@ -37,7 +37,7 @@ class ParameterSource:
         folder for stacks that differ.
       resize: what may be larger than in the source in one dimension, such as an embedding table
         with new words: what is there is copied to the front, the rest is fresh.
-      step: of the checkpoint; None for the newest.
+      step: of the checkpoint; None for the newest that is intact.
     """
 
     model_dir: str
@@ -60,17 +60,16 @@ class Initialization:
     sources: tuple[ParameterSource, ...]
     fresh: tuple[str, ...] = ()
 
-    def open(self, target: Params, *, fall_back: bool = False) -> "OpenedInitialization":
+    def open(self, target: Params) -> "OpenedInitialization":
         """Looks for the sources and verifies them, before any parameter is read.
 
         Args:
           target: shapes, dtypes and shardings of the new model's parameters.
-          fall_back: if a source's newest checkpoint is damaged, take the one before.
 
         Raises:
-          UserError: as `plan`; if a source has no checkpoint, or a damaged one.
+          UserError: as `plan`; if a source has no checkpoint that is intact, or not the one asked for.
         """
-        folders = tuple(_folder(source, fall_back) for source in self.sources)
+        folders = tuple(_folder(source) for source in self.sources)
         transfer = self.plan(target, [stored_params(folder) for folder in folders])
         return OpenedInitialization(folders, transfer)
 
@@ -145,7 +144,7 @@ class OpenedInitialization:
         return self.transfer.assemble(init, loaded)
 
 
-def _folder(source: ParameterSource, fall_back: bool) -> Path:
+def _folder(source: ParameterSource) -> Path:
     """Where the source's parameters are."""
     run = RunDirectory(Path(source.model_dir).expanduser())
     if not run.checkpoints.exists():
@@ -154,7 +153,7 @@ def _folder(source: ParameterSource, fall_back: bool) -> Path:
             "checkpoints."
         )
     with Checkpoints(run.checkpoints) as checkpoints:
-        return checkpoints.params_folder(source.step, fall_back=fall_back)
+        return checkpoints.params_folder(source.step)
 
 
 def _renamed(paths: Sequence[str], renames: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -76,7 +76,6 @@ def train(
     init_from: str | Initialization | None = None,
     lora: LoRA | None = None,
     trainable: Trainable | None = None,
-    fall_back: bool = False,
     config_text: str | None = None,
     dry_run: bool = False,
 ) -> dict[str, TaskResult]:
@@ -109,7 +108,6 @@ def train(
         `Initialization` takes parts, also of several runs and of other models.
       lora: low-rank adapters beside some kernels.
       trainable: what is trained; None for the adapters of `lora`, or everything without it.
-      fall_back: if the newest checkpoint is damaged, go on from the one before.
       config_text: operative configuration, to store with the run.
       dry_run: check everything, print the model and what a step costs, and write nothing.
 
@@ -142,7 +140,6 @@ def train(
         init_from=init_from,
         lora=lora,
         trainable=trainable,
-        fall_back=fall_back,
     )
     optimizer, run, pipeline = it.optimizer, it.run, it.pipeline
     norms.select(it.model.abstract_params)  # refuses patterns that match nothing
@@ -169,7 +166,7 @@ def train(
         # What a run consists of
         lock = stack.enter_context(hold_run_lock(run.path))
         checkpoints = stack.enter_context(Checkpoints(run.checkpoints, checkpoint))
-        begin = functools.partial(it.begin, checkpoints, fall_back=fall_back)
+        begin = functools.partial(it.begin, checkpoints)
         state, start_position, unlogged, began, past = begin()
         if is_main:
             it.describe(parameter_table(it.model, it.mesh, mesh.rules), config_text)

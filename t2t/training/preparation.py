@@ -75,11 +75,11 @@ class Preparation:
     initialization: Initialization | None
     opened: OpenedInitialization | None
 
-    def begin(self, checkpoints: Checkpoints, *, fall_back: bool) -> Beginning:
+    def begin(self, checkpoints: Checkpoints) -> Beginning:
         """What to go on from; raises UserError as `start`."""
         opened = self.opened
         if self.initialization and not opened and not checkpoints.steps():
-            opened = self._open(self.initialization, fall_back)
+            opened = self._open(self.initialization)
         return start(
             self.model,
             self.optimizer,
@@ -88,20 +88,19 @@ class Preparation:
             checkpoints,
             self.origin,
             opened,
-            fall_back,
             self.rules,
         )
 
-    def with_initialization(self, *, fall_back: bool) -> "Preparation":
+    def with_initialization(self) -> "Preparation":
         """With the sources of parameters opened, unless the run goes on from a checkpoint."""
         if not self.initialization or resumes(self.run):
             return self
-        opened = self._open(self.initialization, fall_back)
+        opened = self._open(self.initialization)
         return dataclasses.replace(self, opened=opened)
 
-    def _open(self, initialization: Initialization, fall_back: bool) -> OpenedInitialization:
+    def _open(self, initialization: Initialization) -> OpenedInitialization:
         state = abstract_sharded_state(self.model, self.optimizer, self.mesh, self.rules)
-        return initialization.open(state.params, fall_back=fall_back)
+        return initialization.open(state.params)
 
     def describe(self, parameters: str, config_text: str | None) -> None:
         """Writes what the run is, beside its checkpoints; `parameters` is the table of them."""
@@ -130,7 +129,6 @@ def prepare(
     init_from: str | Initialization | None,
     lora: LoRA | None,
     trainable: Trainable | None,
-    fall_back: bool,
 ) -> Preparation:
     """Refuses with a UserError what can be refused; the arguments are those of `train`."""
     data = get_mixture_or_task(mixture)
@@ -176,7 +174,7 @@ def prepare(
         initialization=initialization_from(init_from, model, lora),
         opened=None,
     )
-    return prepared.with_initialization(fall_back=fall_back)
+    return prepared.with_initialization()
 
 
 def check_vocabularies(features: Any, model: ModelConfig) -> dict[str, str]:

@@ -124,7 +124,6 @@ def start(
     checkpoints: Checkpoints,
     origin: Origin,
     beginning: OpenedInitialization | None,
-    fall_back: bool,
     rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
 ) -> Beginning:
     """What to go on from: restored, initialised, or fresh.
@@ -133,7 +132,7 @@ def start(
       UserError: as `Checkpoints.restore` and `Origin.check`.
     """
     abstract = abstract_sharded_state(model, optimizer, mesh, rules)
-    restored = checkpoints.restore(abstract, fall_back=fall_back)
+    restored = checkpoints.restore(abstract)
     if restored:
         state, data = restored
         if not data:  # imported: the optimiser's state, but no position in data of ours

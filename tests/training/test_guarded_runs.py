@@ -49,7 +49,7 @@ def prepared(experiment):
     names = prepare.__annotations__.keys() & experiment.keys()
     defaults = {
         "loss": Loss(), "pack": True, "converter": None, "data_workers": 0, "microbatches": 1,
-        "seed": 0, "init_from": None, "lora": None, "trainable": None, "fall_back": False,
+        "seed": 0, "init_from": None, "lora": None, "trainable": None,
     }  # fmt: skip
     return prepare(**defaults | {k: experiment[k] for k in names} | {"mesh": MeshShape()})
 
