@@ -59,6 +59,17 @@ def gathered(weight: jax.Array, axes: tuple[str, ...]) -> jax.Array:
     return jax.lax.with_sharding_constraint(weight, NamedSharding(mesh, spec))
 
 
+def flattened(x: jax.Array) -> jax.Array:
+    """`[..., features]` -> `[rows, features]`, but as it is where positions are split.
+
+    They would be gathered to make rows of them.
+    """
+    current = _current.get()
+    if current is not None and current[0].shape["sequence"] > 1:
+        return x
+    return x.reshape(-1, x.shape[-1])
+
+
 def _without_rows(names: Any) -> tuple[str, ...] | None:
     names = (names,) if isinstance(names, str) else names or ()
     return tuple(name for name in names if name not in BATCH_AXES) or None

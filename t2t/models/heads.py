@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from t2t.models.activation_sharding import gathered, split
+from t2t.models.activation_sharding import flattened, gathered, split
 from t2t.models.activations import ACTIVATIONS, check_activation
 from t2t.models.config import at_least_one, one_of
 from t2t.models.layers import Dense, dropout, param
@@ -78,14 +78,14 @@ class LMHeadLayer(nnx.Module):
         x = self.transform(hidden) if self._spec.transform else hidden
         if self._spec.scaled:
             x = x * (x.shape[-1] ** -0.5)
-        flat = x.reshape(-1, x.shape[-1])
         if table is None:
             kernel = gathered(self.kernel[...].astype(x.dtype), ("embed", "vocab"))
         else:
             kernel = gathered(table.astype(x.dtype), ("vocab", "embed")).T
-        logits = split((flat @ kernel).astype(jnp.float32), None, "vocab")
+        logits = (flattened(x) @ kernel).astype(jnp.float32)
+        logits = split(logits, *[None] * (logits.ndim - 1), "vocab")
         if self._spec.bias:
-            logits = logits + self.bias[...][None]
+            logits = logits + jnp.expand_dims(self.bias[...], range(logits.ndim - 1))
         if self._spec.soft_cap:
             logits = self._spec.soft_cap * jnp.tanh(logits / self._spec.soft_cap)
         return logits.reshape(*hidden.shape[:-1], -1)

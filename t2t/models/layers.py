@@ -1,7 +1,7 @@
 """Dense layers, token tables and dropout: what every module is made of.
 
-Kernels are stored 2-D, `[in, out]`, and multiplied as `x.reshape(-1, in) @ w`: faster on CPU than
-contractions over 3-D operands, and factored by Adafactor as in T5.
+Kernels are stored 2-D, `[in, out]`, and multiplied by 2-D inputs: faster on CPU than contractions
+over 3-D operands, and factored by Adafactor as in T5.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from t2t.models.activation_sharding import gathered, split
+from t2t.models.activation_sharding import flattened, gathered, split
 from t2t.models.initializers import Initializer
 
 
@@ -41,10 +41,10 @@ class Dense(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[..., in]` -> `[..., out]`, in the dtype of `x`."""
-        flat = x.reshape(-1, x.shape[-1]) @ self.kernel[...].astype(x.dtype)
+        y = flattened(x) @ self.kernel[...].astype(x.dtype)
         if self._has_bias:
-            flat = flat + self.bias[...].astype(x.dtype)[None]
-        return flat.reshape(*x.shape[:-1], -1)
+            y = y + jnp.expand_dims(self.bias[...].astype(x.dtype), range(y.ndim - 1))
+        return y.reshape(*x.shape[:-1], -1)
 
 
 class Table(nnx.Module):
