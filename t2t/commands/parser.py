@@ -84,7 +84,7 @@ def add_trained(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model_dir", required=True, metavar="DIR", help="folder of the run")
     command.add_argument("--mixture", help="task or mixture to use instead of the run's")
     command.add_argument(
-        "--step", type=int, help="of the checkpoint (default: the newest that is intact)"
+        "--step", type=int, help="of the checkpoint (default: the newest intact one)"
     )
     add_imports(command)
 

@@ -67,7 +67,7 @@ class Initialization:
           target: shapes, dtypes and shardings of the new model's parameters.
 
         Raises:
-          UserError: as `plan`; if a source has no checkpoint that is intact, or not the one asked for.
+          UserError: as `plan`; if a source has no intact checkpoint, or not the one asked for.
         """
         folders = tuple(_folder(source) for source in self.sources)
         transfer = self.plan(target, [stored_params(folder) for folder in folders])

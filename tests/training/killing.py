@@ -96,11 +96,12 @@ def attempt(folder: Path, kill: Kill) -> Left:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["t2t.training.checkpoints"])
+    operation = None
+    committed = max((int(p.name) for p in _steps(folder)), default=0)
     ours, theirs = context.Pipe()
     process = context.Process(target=_save_on, args=(folder, kill, theirs))
     process.start()
     theirs.close()
-    operation, committed = None, 0
     while True:
         try:
             kind, value = ours.recv()
@@ -112,15 +113,18 @@ def attempt(folder: Path, kill: Kill) -> Left:
             operation = value
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
-    for step in folder.iterdir() if folder.exists() else ():
-        if step.name.isdecimal():
-            assert damage(step) is None, damage(step)
+    for step in _steps(folder):
+        assert damage(step) is None, damage(step)
     restored = None
     if folder.exists():
         with Checkpoints(folder) as checkpoints:
             restored = newest(checkpoints)
     assert (restored or 0) in (committed, committed + 1), (restored, committed)
     return Left(operation, committed, restored)
+
+
+def _steps(folder: Path) -> list[Path]:
+    return [p for p in folder.iterdir() if p.name.isdecimal()] if folder.exists() else []
 
 
 def _save_on(folder: Path, kill: Kill, report: Connection) -> None:
