@@ -59,13 +59,14 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     config.fill_in({"MODEL_DIR": UNKNOWN, "MIXTURE": UNKNOWN, "TRAIN_STEPS": 1})
     arguments = config.arguments_of(train)
     if args.search is not None:
-        return _search(args, arguments, topology)
+        return search(args, arguments, topology)
     plan = plan_of(arguments, topology, decode_batch_size=rows_to_decode(args, arguments))
     print(json.dumps(to_dict(plan), indent=2) if args.json else report(plan))
     return 0 if plan.fits else 1
 
 
-def _search(args: argparse.Namespace, arguments: dict[str, Any], topology: Any) -> int:
+def search(args: argparse.Namespace, arguments: dict[str, Any], topology: Any) -> int:
+    """Prints what `--search` finds; the exit status is 1 if nothing fits."""
     from t2t.planning.job_search import search_job, search_report
 
     try:
