@@ -21,8 +21,10 @@ from t2t.evaluation.evaluator import EvalPolicy
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.electra import Electra
 from t2t.models.lora import ADAPTERS, LoRA, make_model
+from t2t.training.guard import Guard
 from t2t.training.loop import train
 from t2t.training.losses.training_loss import TrainingLoss
+from t2t.training.norms import NormGroups
 from t2t.training.optimizers import Optimizer
 from t2t.training.partitioning import MeshShape
 from t2t.training.trainable import Trainable
@@ -44,7 +46,8 @@ class TrainingJob:
       row: for each array of a batch, its int32 shape without the rows, such as `(512,)`.
       row_lengths: tokens of a row, by axis.
       num_tasks: that the log tells apart.
-      batch_size, microbatches, seed, mesh, sequence_length, evaluation: of `train`.
+      batch_size, microbatches, seed, mesh, guard, norms: of `train`.
+      sequence_length, evaluation: of `train`, for generation.
     """
 
     model: Model
@@ -57,6 +60,8 @@ class TrainingJob:
     microbatches: int
     seed: int
     mesh: MeshShape
+    guard: Guard
+    norms: NormGroups
     sequence_length: SequenceLength
     evaluation: EvalPolicy
 
@@ -122,6 +127,8 @@ def job_of(
         microbatches=parts,
         seed=given["seed"],
         mesh=mesh or given["mesh"],
+        guard=given["guard"],
+        norms=given["norms"],
         sequence_length=lengths,
         evaluation=given["evaluation"],
     )

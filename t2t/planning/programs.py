@@ -36,6 +36,8 @@ def compile_train_step(job: TrainingJob, mesh: Mesh) -> Compiled:
         num_tasks=job.num_tasks,
         microbatches=job.microbatches,
         seed=job.seed,
+        guard=job.guard,
+        groups=job.norms,
         rules=job.mesh.rules,
     )
     return compiled(step, abstract_state(job, mesh), job.batch(batch_sharding(mesh)))
