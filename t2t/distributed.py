@@ -118,12 +118,14 @@ def _find_cluster(timeout: int) -> Place | None:
 
     for cluster in ClusterEnv._cluster_types:
         # In Kubernetes, only pods of indexed jobs can be told apart.
-        if cluster.name == "k8s" and "JOB_COMPLETION_INDEX" not in os.environ:
+        is_kubernetes = cluster.__name__ == "K8sCluster"
+        if is_kubernetes and "JOB_COMPLETION_INDEX" not in os.environ:
             continue
         if cluster.opt_in_only_method or not cluster.is_env_present():
             continue
+        name = "kubernetes" if is_kubernetes else cluster.name
         try:
-            count, is_slurm = cluster.get_process_count(), cluster.name == "slurm"
+            count, is_slurm = cluster.get_process_count(), name == "slurm"
             if is_slurm:  # a step may have fewer tasks than its job
                 count = int(os.environ.get("SLURM_STEP_NUM_TASKS", count))
             if count == 1:
@@ -132,16 +134,16 @@ def _find_cluster(timeout: int) -> Place | None:
             address = cluster.get_coordinator_address(
                 timeout_secs=timeout, override_coordinator_port=port
             )
-            local = None if "tpu" in cluster.name else cluster.get_local_process_id()
+            local = None if "tpu" in name else cluster.get_local_process_id()
             if is_slurm and _one_task_per_node():
                 local = None
             ids = None if local is None else (local,)
-            return Place(address, count, cluster.get_process_id(), ids, cluster.name)
+            return Place(address, count, cluster.get_process_id(), ids, name)
         except UserError:
             raise
         except Exception as error:
             raise UserError(
-                f"This seems to be a job of several processes ({cluster.name}), but who "
+                f"This seems to be a job of several processes ({name}), but who "
                 f"coordinates them could not be found: {error} Give --coordinator_address, "
                 f"--num_processes and --process_id; --num_processes=1 for a process on its own."
             ) from error
