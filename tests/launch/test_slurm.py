@@ -135,7 +135,9 @@ def test_stopped_by_sigterm_queued_again_and_trained_to_the_same_end(
     assert f"stopped by SIGTERM; job {job} joins the queue again" in log.read_text()
     stopped = re.search(r"Stopped by SIGTERM after step (\d+) of", log.read_text())
     assert 10 <= int(stopped[1]) < STEPS
-    slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits for two minutes
+    # Slurm waits for two minutes; started within the same second, the job would be refused.
+    time.sleep(2)
+    slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     wait_for(lambda: state(slurm, job) in ("COMPLETED", "FAILED", "CANCELLED"), log)
     assert f"start 1 of job {job}" in log.read_text()
