@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -12,7 +13,8 @@ def use_compilation_cache() -> None:
     `JAX_COMPILATION_CACHE_DIR` names another folder, `JAX_ENABLE_COMPILATION_CACHE=false` keeps
     nothing.
     """
-    if jax.config.jax_compilation_cache_dir:
+    config: Any = jax.config  # its attributes are not known to type checkers
+    if config.jax_compilation_cache_dir:
         return
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "t2t" / "jax"
-    jax.config.update("jax_compilation_cache_dir", str(cache))
+    config.update("jax_compilation_cache_dir", str(cache))

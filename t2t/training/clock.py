@@ -15,7 +15,7 @@ class Clock:
     """Shares out time to named activities; what none of them claims is the step's."""
 
     def __init__(self) -> None:
-        self._seconds: collections.Counter[str] = collections.Counter()
+        self._seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
         self._lap_began = time.perf_counter()
 
     @contextlib.contextmanager

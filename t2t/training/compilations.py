@@ -1,5 +1,6 @@
 """Notices when JAX compiles."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from t2t.training.step import Batch, Metrics
 
 log = logging.getLogger(__name__)
 
+_ALL: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
@@ -34,7 +36,7 @@ class Compilations:
 
 
 class CompiledStep:
-    """A train step that may be compiled once, and fetches nothing from devices.
+    """A train step that may be compiled once, and after that fetches nothing from devices.
 
     Time to compile is the clock's "compilation". A step that is compiled again is a warning in the
     log: batches of another shape or type, or a state elsewhere than before, are slow steps.
@@ -52,7 +54,9 @@ class CompiledStep:
     def __call__(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         """Dispatches the step."""
         before, began = self._compilations.count, time.perf_counter()
-        with jax.transfer_guard_device_to_host("disallow"):
+        # Compiling may fetch constants.
+        allowed = jax.transfer_guard_device_to_host("disallow") if self._compiled else _ALL
+        with allowed:
             result = self._step(state, batch)
         if self._compilations.count > before:
             seconds = time.perf_counter() - began

@@ -14,7 +14,7 @@ from t2t.data.workers import WorkerBatches
 from t2t.training.partitioning import batch_sharding
 
 AHEAD = 2
-"""Batches that are on the devices beside those of steps that run."""
+"""Batches that are on the devices beside the one that was asked for last."""
 
 DeviceBatch = tuple[dict[str, jax.Array], np.ndarray]
 
@@ -37,7 +37,7 @@ class DeviceBatches(Iterator[DeviceBatch]):
             WorkerBatches(pipeline, workers, positions) if workers else pipeline.batches(positions)
         )
         self._batches: Generator[DeviceBatch, None, None] = prefetch(
-            _sent(self._of_host, mesh), AHEAD
+            _sent(self._of_host, mesh), AHEAD + 1
         )
 
     def __next__(self) -> DeviceBatch:

@@ -1,6 +1,7 @@
 """Metrics to `metrics.jsonl` and TensorBoard."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,11 @@ class MetricsLog:
 
     def _open(self, resume_step: int) -> None:
         _keep_until(self._path, resume_step)
-        self._tensorboard = SummaryWriter(str(self._run.tensorboard), purge_step=resume_step + 1)
+        self._tensorboard = SummaryWriter(
+            str(self._run.tensorboard),
+            purge_step=resume_step + 1,
+            filename_suffix=f".{time.time_ns()}",  # two in a second would have the same name
+        )
 
     def go_back(self, step: int) -> None:
         """Removes entries after `step`, as if training had been interrupted and resumed there."""

@@ -90,9 +90,8 @@ class Watch:
         with self._changed:
             while not self._closed:
                 signs, seconds = self._signs, self._seconds
-                if not self._changed.wait_for(
-                    lambda signs=signs: self._closed or self._signs != signs, timeout=seconds
-                ):
+                self._changed.wait(timeout=seconds)
+                if not self._closed and self._signs == signs:
                     self._bark(seconds)
 
     def _bark(self, seconds: float) -> None:
