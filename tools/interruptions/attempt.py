@@ -16,8 +16,9 @@ PATIENCE = 600.0  # seconds for anything to happen, on a busy machine
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-    """How an attempt ended, and where it had begun."""
+    """How an attempt ended, and where it had begun; of several processes, the first."""
 
+    process: int
     status: int
     seconds_to_end: float
     resumed_from: int
@@ -113,7 +114,9 @@ class Attempt:
                 process.kill()
             raise
         log = self._errors[0].read_text()
-        return Ending(statuses[0], time.monotonic() - sent, self.resumed_from, self.batches, log)
+        seconds = time.monotonic() - sent
+        process = self._processes[0].pid
+        return Ending(process, statuses[0], seconds, self.resumed_from, self.batches, log)
 
 
 def _places(processes: int) -> list[list[str]]:

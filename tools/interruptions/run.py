@@ -26,11 +26,22 @@ from plan import KINDS, Interruption, draw_plan
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What an interruption led to, and the attempt after it."""
+    """What an interruption led to: how the attempt ended, and what came after it."""
 
     interruption: Interruption
     ending: Ending
-    next: Ending
+    after: list[Ending]
+
+    @property
+    def resumed_from(self) -> int:
+        """Where the next attempt that came to train went on."""
+        return next(ending.resumed_from for ending in self.after if ending.batches)
+
+    @property
+    def taken_over(self) -> bool:
+        """Whether a later attempt found the lock of this one."""
+        said = f"took over the lock of process {self.ending.process} "
+        return any(said in ending.log for ending in self.after)
 
     @property
     def saved_at(self) -> int | None:
@@ -41,7 +52,7 @@ class Outcome:
     @property
     def repeated(self) -> int:
         """Batches built again, with the few built ahead, of which no step was done."""
-        return self.ending.resumed_from + len(self.ending.batches) - self.next.resumed_from
+        return self.ending.resumed_from + len(self.ending.batches) - self.resumed_from
 
     def faults(self) -> list[str]:
         """What went otherwise than promised."""
@@ -50,8 +61,8 @@ class Outcome:
         found = [] if status in expected else [f"{kind.name} ended with status {status}"]
         if "Traceback" in self.ending.log:
             found.append(f"{kind.name} ended with a traceback")
-        if self.saved_at is not None and self.saved_at != self.next.resumed_from:
-            found.append(f"saved at {self.saved_at}, resumed from {self.next.resumed_from}")
+        if self.saved_at is not None and self.saved_at != self.resumed_from:
+            found.append(f"saved at {self.saved_at}, resumed from {self.resumed_from}")
         return found
 
 
@@ -76,12 +87,14 @@ def main() -> int:
             print("The run was over before the signal: take more steps.")
             return 1
     last = _finished(Attempt(folder, "interrupted", bindings))
-    pairs = zip(plan, endings, [*endings[1:], last], strict=True)
-    outcomes = [Outcome(*triple) for triple in pairs]
+    attempts = [*endings, last]
+    outcomes = [
+        Outcome(interruption, attempts[number], attempts[number + 1 :])
+        for number, interruption in enumerate(plan)
+    ]
     _print_table(outcomes)
 
     differing = comparison.differences(folder / "whole", folder / "interrupted")
-    attempts = [*endings, last]
     for ending in attempts:
         steps = comparison.differing_batches(whole.batches, ending.resumed_from, ending.batches)
         differing += [f"the batch of step {step}" for step in steps]
@@ -143,8 +156,8 @@ def _print_table(outcomes: list[Outcome]) -> None:
             len(of_kind) - len(training),
             sum(outcome.saved_at is not None for outcome in of_kind),
             _median_and_most([outcome.repeated for outcome in training], "{:.0f}"),
-            sum("took over the lock" in outcome.next.log for outcome in of_kind),
-            sum("moved to" in outcome.next.log for outcome in of_kind),
+            sum(outcome.taken_over for outcome in of_kind),
+            sum("moved to" in outcome.after[0].log for outcome in of_kind),
             _median_and_most([outcome.ending.seconds_to_end for outcome in of_kind], "{:.1f}"),
         ]
         print("| " + " | ".join(map(str, cells)) + " |")
