@@ -264,7 +264,8 @@ def train(
                 with clock.of("checkpoint", after=metrics):
                     data = it.origin.to_dict() | rollbacks.stored()
                     data |= {"positions": all_rows(position).tolist(), "unlogged": unlogged}
-                    seconds = checkpoints.save(state, data, scores)
+                    # Where it was interrupted does not decide which checkpoint is the best.
+                    seconds = checkpoints.save(state, data, scores if save else None)
                 log.info("checkpoint of step %d: training waited for %.2f s", step, seconds)
             if stop and not last:
                 checkpoints.wait()
