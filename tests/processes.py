@@ -28,7 +28,7 @@ class Job:
         folder: Path,
         environment: Mapping[str, str] | None = None,
     ):
-        """Starts them; JAX_PROCESS_ID and the like say which is which, unless `count` is 1.
+        """Starts them; JAX_PROCESS_ID and the like say which is which.
 
         Args:
           command: words after the interpreter, such as ("-m", "t2t.cli", "train", ...).
@@ -51,11 +51,9 @@ class Job:
         self.processes: list[subprocess.Popen] = []
         self._outputs: list[tuple[Path, Path]] = []
         for number in range(count):
-            place = {
-                "JAX_COORDINATOR_ADDRESS": self.address,
-                "JAX_NUM_PROCESSES": str(count),
-                "JAX_PROCESS_ID": str(number),
-            }
+            place = {"JAX_NUM_PROCESSES": str(count), "JAX_PROCESS_ID": str(number)}
+            if count > 1:
+                place["JAX_COORDINATOR_ADDRESS"] = self.address
             name = f"{time.monotonic_ns()}-{number}"
             paths = folder / f"{name}.out", folder / f"{name}.err"
             self._outputs.append(paths)
@@ -66,7 +64,7 @@ class Job:
                     stdout=output,
                     stderr=errors,
                     cwd=folder,
-                    env=shared | (place if count > 1 else {}),
+                    env=shared | place,
                 )
             self.processes.append(process)
 

@@ -10,7 +10,7 @@ import pytest
 from t2t.models.definition import Model
 from t2t.models.presets import t5
 from t2t.training.checkpoints import Checkpoints
-from tests.processes import Job, free_port
+from tests.processes import Job, free_port, run
 
 STEPS = 16
 # Every process notes what it reads of the two splits.
@@ -57,8 +57,7 @@ def folder(tmp_path_factory):
 
 def training(folder, name, count, **environment):
     words = (*TRAIN, f"--model_dir={name}")
-    place = {"JAX_PROCESS_ID": "0"} | environment
-    return Job(words, count, devices=4 // count, folder=folder, environment=place)
+    return Job(words, count, devices=4 // count, folder=folder, environment=environment)
 
 
 @pytest.fixture(scope="module")
@@ -180,9 +179,7 @@ def test_predictions_are_shared_out_and_joined_in_order(folder, one):
     words = (*words, "--samples=1", "--temperature=1", "--scores", "--max_decode_length=4")
     for name, count in (("alone", 1), ("together", 2)):
         files = ("--input=inputs.txt", f"--output={name}.txt")
-        job = Job((*words, *files), count, folder=folder, environment={"JAX_PROCESS_ID": "0"})
-        with job:
-            job.finish()
+        run((*words, *files), count, folder=folder)
     together = (folder / "together.txt").read_text()
     assert together == (folder / "alone.txt").read_text()
     assert len(set(together.splitlines())) > 35

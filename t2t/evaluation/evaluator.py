@@ -15,9 +15,8 @@ from t2t.data.converters import FeatureConverter
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.features import SequenceLength
 from t2t.data.heads import with_rows
-from t2t.data.metric_kinds import MetricKind, metric_kind
+from t2t.data.metric_kinds import MetricKind
 from t2t.data.mixtures import Mixture, leaf_tasks
-from t2t.data.share import Share
 from t2t.data.sources import Example
 from t2t.data.tasks import Task
 from t2t.decoding.decoding import Decoding
@@ -25,7 +24,7 @@ from t2t.errors import UserError, described
 from t2t.evaluation.baselines import unigram_loss
 from t2t.evaluation.confidence import Interval, bootstrap_interval
 from t2t.evaluation.predictions import make_predictions, predicts
-from t2t.evaluation.task_metrics import Outputs, task_metrics
+from t2t.evaluation.task_metrics import Outputs, metric_kinds, task_metrics
 from t2t.evaluation.term_metrics import term_metrics
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
@@ -127,26 +126,23 @@ class Evaluator:
         tasks = leaf_tasks(with_rows(task_or_mixture, loss.rows(model.config, task_or_mixture)))
         converter = converter or loss.converter(model.config, task_or_mixture, pack=False)
         unpacked = dataclasses.replace(converter, pack=False)
+
+        def evaluation_set(task: Task, split: str, most: int | None) -> EvaluationSet:
+            share = self._hosts.share
+            return EvaluationSet(task, split, sequence_length, most, seed, unpacked, share)
+
         self._sets = {
-            task.name: _set(
-                task,
-                policy.split,
-                sequence_length,
-                policy.num_examples,
-                seed,
-                unpacked,
-                self._hosts.share,
-            )
+            task.name: evaluation_set(task, policy.split, policy.num_examples)
             for task in tasks
             if policy.split in task.splits
         }
         self._train_sets = {
-            task.name: _set(task, "train", sequence_length, 4096, seed, unpacked, self._hosts.share)
+            task.name: evaluation_set(task, "train", 4096)
             for task in tasks
             if "train" in task.splits
         }
         self._kinds = {
-            name: _metric_kinds(s.task)
+            name: metric_kinds(s.task)
             - (set() if predicts(model.config, loss, s.task) else {"predict"})
             for name, s in self._sets.items()
         }
@@ -279,28 +275,6 @@ def _as_texts(example: Example, task: Task) -> Example:
             value = task.output_features[name].vocabulary.decode(value)
         texts[name] = value
     return {**example, **texts}
-
-
-def _metric_kinds(task: Task) -> frozenset[MetricKind]:
-    with task.named_errors():
-        kinds = frozenset(metric_kind(metric_fn) for metric_fn in task.metric_fns)
-        if "predict_with_aux" in kinds:
-            raise UserError(
-                "it has a metric that takes aux_values, but evaluation has none to give."
-            )
-    return kinds
-
-
-def _set(
-    task: Task,
-    split: str,
-    lengths: SequenceLength,
-    num_examples: int | None,
-    seed: int,
-    converter: FeatureConverter,
-    share: Share,
-) -> EvaluationSet:
-    return EvaluationSet(task, split, lengths, num_examples, seed, converter, share)
 
 
 def write_predictions(results: Mapping[str, TaskResult], folder: Path, step: int) -> None:

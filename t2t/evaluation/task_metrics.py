@@ -18,6 +18,17 @@ Outputs = Mapping[MetricKind, Sequence[Any]]
 """By kind of metric, what it is given beside the targets, an element per example."""
 
 
+def metric_kinds(task: Task) -> frozenset[MetricKind]:
+    """Of the task's metrics; raises UserError if one takes what evaluation does not have."""
+    with task.named_errors():
+        kinds = frozenset(metric_kind(metric_fn) for metric_fn in task.metric_fns)
+        if "predict_with_aux" in kinds:
+            raise UserError(
+                "it has a metric that takes aux_values, but evaluation has none to give."
+            )
+    return kinds
+
+
 def task_metrics(
     task: Task, targets: Sequence[Any], outputs: Outputs
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
