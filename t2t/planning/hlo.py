@@ -68,7 +68,7 @@ class Instruction:
 
     def attribute(self, name: str) -> str:
         """The text of one attribute up to the next, "" if it is not there."""
-        found = re.search(rf"(?:^|, ){name}=(.*?)(?=, (?!device_ids)[a-z_]+=|$)", self.attributes)
+        found = re.search(rf"(?:^|, ){name}=(.*?)(?=, (?!device_ids)[\w\-]+=|$)", self.attributes)
         return found[1] if found else ""
 
     def called(self, *names: str) -> list[str]:

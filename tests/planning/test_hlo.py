@@ -31,7 +31,7 @@ NESTED = """HloModule nested, num_partitions=2, replica_count=2
   %p = (s32[], /*index=1*/f32[4]{0:T(128)S(1)}) parameter(0)
   %one = s32[] constant(1)
   %n = s32[] add(%p#0, %one)
-  %y = f32[4]{0} fusion(%p#1), kind=kLoop, calls=%small
+  %y = f32[4]{0} fusion(%p#1), kind=kLoop, calls=%small, control-predecessors={%n}
   ROOT %next = (s32[], f32[4]{0}) tuple(%n, %y)
 }
 
