@@ -1,7 +1,7 @@
 """Trains tiny models on one device and on meshes of eight simulated ones, and compares.
 
 Every architecture has packed rows, scanned layers, rematerialisation, dropout and two microbatches.
-Prints the largest difference of losses, gradient norms and parameters after a few steps.
+For each architecture, prints the largest differences of losses, of gradient norms, of parameters.
 """
 
 import argparse
@@ -50,7 +50,7 @@ MESHES = tuple(
     if fsdp * tensor <= 8
 )
 """All ten of (data, fsdp, tensor)."""
-SEQUENCE_MESHES = ((2, 1, 1, 4), (1, 2, 2, 2), (1, 1, 1, 8))
+SEQUENCE_MESHES = ((1, 2, 2, 2), (1, 1, 1, 8))
 """Some of (data, fsdp, tensor, sequence)."""
 
 OPTIMIZERS = {
@@ -172,17 +172,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--mesh", type=_sizes, action="append", metavar="DATA,FSDP,TENSOR[,SEQ]")
     args = parser.parse_args(argv)
     worst = 0.0
-    print("| data, fsdp, tensor, sequence | architecture | losses | gradient norms | parameters |")
-    print("|---|---|---|---|---|")
+    print("| data, fsdp, tensor, sequence | " + " | ".join(ARCHITECTURES) + " |")
+    print("|---" * (1 + len(ARCHITECTURES)) + "|")
     for sizes in args.mesh or (*MESHES, *SEQUENCE_MESHES):
+        cells = [", ".join(map(str, (*sizes, 1)[:4]))]
         for name in ARCHITECTURES:
             expected = run(name, None, args.optimizer, args.steps)
             apart = run(name, sizes, args.optimizer, args.steps).differences(expected)
             worst = max(worst, *apart)
-            shape = ", ".join(map(str, (*sizes, 1)[:4]))
-            print(
-                f"| {shape} | {name} | " + " | ".join(f"{x:.1e}" for x in apart) + " |", flush=True
-            )
+            cells.append(", ".join(f"{x:.1e}" for x in apart))
+        print("| " + " | ".join(cells) + " |", flush=True)
     print(f"\nAt most {worst:.1e} apart; allowed: {args.limit:.0e}.")
     return int(worst > args.limit)
 
