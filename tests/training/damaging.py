@@ -132,24 +132,27 @@ def main(offsets: int) -> None:
     tried: collections.Counter[str] = collections.Counter()
     found: collections.Counter[str] = collections.Counter()
     used: collections.Counter[str] = collections.Counter()
-    files = collections.defaultdict(set)
+    files: dict[str, set[str]] = collections.defaultdict(set)
     with tempfile.TemporaryDirectory() as temporary:
         run, scratch = Path(temporary) / "run", Path(temporary) / "scratch"
         state = save(run)
         copy = Path(shutil.copytree(run / "2", Path(temporary) / "copy"))
-        first = set()
+        restarted: set[tuple[str, str]] = set()
         for case in every_damage(run / "2", offsets):
             tried[case.kind] += 1
             files[case.kind].add(case.file)
             found[case.kind] += noticed(run / "2", copy, case)
-            if (case.kind, case.file) not in first:  # a whole restart, once per file
-                first.add((case.kind, case.file))
+            part = case.kind, case.file.split("/")[0]
+            if part not in restarted:  # a whole restart, once for each part of a checkpoint
+                restarted.add(part)
                 used[case.kind] += survived(run, case, scratch, state)
     print("| kind | files | cases | detected | restarts | from the step before |")
     print("|---|---|---|---|---|---|")
     for kind, cases in tried.items():
-        count = len(files[kind])
-        print(f"| {kind} | {count} | {cases} | {found[kind]} | {count} | {used[kind]} |")
+        restarts = sum(kind == restarted_kind for restarted_kind, _ in restarted)
+        print(
+            f"| {kind} | {len(files[kind])} | {cases} | {found[kind]} | {restarts} | {used[kind]} |"
+        )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -179,30 +180,34 @@ def _die_after(seconds: float) -> None:
 
 
 def main(kills: int) -> None:
-    """Kills, and prints how it went; the first error stops it."""
-    draw = random.Random(0)
-    outcomes: collections.Counter[str] = collections.Counter()
-    operation = 0
+    """Kills, and prints how it went, also if interrupted; the first error stops it."""
+    outcomes: collections.Counter[tuple[str, str]] = collections.Counter()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "checkpoints"
-        for trial in range(kills):
-            if trial % 2:
-                left = attempt(folder, Kill(seconds=draw.uniform(0, 1)))
-                kind = "random time"
-            else:
-                operation += 1
-                left = attempt(folder, Kill(operation=operation))
-                if left.operation is None:
-                    operation = 0  # saved all it had to: begin at the first again
-                    continue
-                event, _, path = left.operation.partition(" ")
-                part = _part(path)
-                kind = f"before {event} of {part}"
-            after = (left.restored or 0) - left.committed
-            outcomes[kind, ("the last known to be saved", "the one after")[after]] += 1
-    for (kind, restored), count in sorted(outcomes.items()):
-        print(f"{count:5}  killed {kind}: restored {restored}, bit for bit")
-    print(f"{sum(outcomes.values())} kills, none left half a checkpoint")
+        try:
+            for kind, left in trials(Path(temporary) / "checkpoints", kills):
+                after = (left.restored or 0) - left.committed
+                outcomes[kind, ("the last known to be saved", "the one after")[after]] += 1
+        finally:
+            for (kind, restored), count in sorted(outcomes.items()):
+                print(f"{count:5}  killed {kind}: restored {restored}, bit for bit")
+            print(f"{sum(outcomes.values())} kills", flush=True)
+
+
+def trials(folder: Path, kills: int) -> Iterator[tuple[str, Left]]:
+    """Kills in turn at random times and before one operation after the other; says which."""
+    draw = random.Random(0)
+    operation = 0
+    for trial in range(kills):
+        if trial % 2:
+            yield "at a random time", attempt(folder, Kill(seconds=draw.uniform(0, 1)))
+            continue
+        operation += 1
+        left = attempt(folder, Kill(operation=operation))
+        if left.operation is None:
+            operation = 0  # it saved all it had to: begin at the first again
+            continue
+        event, _, path = left.operation.partition(" ")
+        yield f"before {event} of {_part(path)}", left
 
 
 def _part(path: str) -> str:
