@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from etils import epath
 
 from t2t import config
 from t2t.data.registry import get_mixture_or_task
@@ -17,10 +18,11 @@ from t2t.models.lora import make_model
 from t2t.models.portability import runnable_here
 from t2t.models.serialization import from_dict
 from t2t.trained_model import TrainedModel
+from t2t.training.averages import restored_average
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.loop import train
 from t2t.training.partitioning import MeshShape, param_shardings
-from t2t.training.preparation import check_vocabularies
+from t2t.training.preparation import applied_to, check_vocabularies
 from t2t.training.run_directory import RunDirectory
 from t2t.user_modules import import_user_module
 
@@ -33,7 +35,7 @@ def load_trained(
     imports: tuple[str, ...] = (),
     own_devices: bool = False,
 ) -> TrainedModel:
-    """Loads a run's parameters.
+    """Loads a run's parameters: those that training evaluates, averages if there are any.
 
     Args:
       model_dir: folder that `train` wrote.
@@ -86,4 +88,10 @@ def load_trained(
         raise UserError(f"'{model_dir}' has no checkpoint yet.")
     with Checkpoints(run.checkpoints) as checkpoints:
         params, found = checkpoints.restore_params(abstract, step)
+        if "optimizer" in arguments:
+            optimizer = applied_to(
+                arguments["optimizer"], arguments.get("trainable"), arguments.get("lora")
+            )
+            folder = epath.Path(run.checkpoints) / str(found)
+            params = restored_average(folder, params, model, optimizer, mesh, rules)
     return TrainedModel(arguments, model, params, found, task_or_mixture, tokenizer, generation)

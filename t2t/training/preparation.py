@@ -134,10 +134,8 @@ def prepare(
     data = get_mixture_or_task(mixture)
     loss.check(model, data)
     definition = make_model(model, lora)
-    if trainable is None:
-        trainable = Trainable() if lora is None else Trainable((ADAPTERS,))
-    trainable.select(definition.abstract_params)  # refuses patterns that match nothing
-    optimizer = optimizer._replace(trainable=trainable)
+    optimizer = applied_to(optimizer, trainable, lora)
+    optimizer.trainable.select(definition.abstract_params)  # refuses patterns that match nothing
     vocabularies = check_vocabularies(data.output_features, model)
     device_mesh = mesh.mesh()
     check_batch_size(batch_size, device_mesh, microbatches=microbatches, hosts=jax.process_count())
@@ -175,6 +173,13 @@ def prepare(
         opened=None,
     )
     return prepared.with_initialization()
+
+
+def applied_to(optimizer: Optimizer, trainable: Trainable | None, lora: LoRA | None) -> Optimizer:
+    """With what it trains: by default the adapters of `lora`, or everything without it."""
+    if trainable is None:
+        trainable = Trainable() if lora is None else Trainable((ADAPTERS,))
+    return optimizer._replace(trainable=trainable)
 
 
 def check_vocabularies(features: Any, model: ModelConfig) -> dict[str, str]:
