@@ -1,6 +1,6 @@
 """Batches of a pipeline, on the devices before they are needed."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -60,6 +60,19 @@ def all_rows(position: np.ndarray) -> np.ndarray:
     if jax.process_count() > 1:
         return np.asarray(multihost_utils.process_allgather(position, tiled=True))
     return position
+
+
+def data_values(
+    consumed: Mapping[str, Mapping[str, int]], skipped: Mapping[str, int]
+) -> dict[str, int]:
+    """For the log: examples and tokens by task since the start, and malformed records.
+
+    Args:
+      consumed: as `TrainPipeline.consumed`.
+      skipped: as `DeviceBatches.skipped`.
+    """
+    values = {f"data/{task}/{k}": n for task, counts in consumed.items() for k, n in counts.items()}
+    return values | {f"data/{task}/skipped": n for task, n in skipped.items()}
 
 
 def _sent(batches: Iterator[tuple[Batch, np.ndarray]], mesh: Mesh) -> Iterator[DeviceBatch]:

@@ -25,7 +25,7 @@ from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.clock import Clock
 from t2t.training.compilations import Compilations, CompiledStep
-from t2t.training.device_batches import DeviceBatches, all_rows
+from t2t.training.device_batches import DeviceBatches, all_rows, data_values
 from t2t.training.flops import train_flops
 from t2t.training.guard import Guard
 from t2t.training.initialization import Initialization
@@ -42,13 +42,11 @@ from t2t.training.rollbacks import Rollbacks
 from t2t.training.run_lock import hold_run_lock
 from t2t.training.speed import PRODUCTIVE, Speed, first_start, peak_flops_of
 from t2t.training.step import make_train_step
-from t2t.training.throughput import StepLog, Window
+from t2t.training.throughput import StepLog
 from t2t.training.trainable import Trainable
 from t2t.training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
-
-_MOST_SHOWN = 3
 
 
 def train(
@@ -242,9 +240,9 @@ def train(
                 values = (
                     window.values | rollbacks.values(window) | speed.values(window, clock.lap())
                 )
-                metrics_log.write(step, values | _data_values(consumed, batches.skipped))
+                metrics_log.write(step, values | data_values(consumed, batches.skipped))
                 progress.update(step, values)
-                _warn_of(window)
+                window.warn()
                 checkpoints.tidy()
             elif stop:  # whether it is interrupted shows in no line of the log
                 unlogged = step_log.unlogged()
@@ -266,7 +264,8 @@ def train(
                 with clock.of("checkpoint", after=metrics):
                     data = it.origin.to_dict() | rollbacks.stored()
                     data |= {"positions": all_rows(position).tolist(), "unlogged": unlogged}
-                    seconds = checkpoints.save(state, data, scores)
+                    # Where it was interrupted does not decide which checkpoint is the best.
+                    seconds = checkpoints.save(state, data, scores if save else None)
                 log.info("checkpoint of step %d: training waited for %.2f s", step, seconds)
             if stop and not last:
                 checkpoints.wait()
@@ -275,21 +274,3 @@ def train(
             params = evaluated_params(state.params, state.opt_state, optimizer)
             results = evaluator.evaluate(params)
     return results
-
-
-def _warn_of(window: Window) -> None:
-    """Says which updates were left out."""
-    if not window.left_out:
-        return
-    shown = ", ".join(map(str, window.left_out[:_MOST_SHOWN]))
-    more = len(window.left_out) - _MOST_SHOWN
-    log.warning(
-        "updates left out, since loss or gradient were NaN or infinite or the loss peaked: %s%s",
-        shown, f" and {more} more" if more > 0 else "",
-    )  # fmt: skip
-
-
-def _data_values(consumed: dict[str, dict[str, int]], skipped: dict[str, int]) -> dict[str, int]:
-    """Examples and tokens by task since the start; malformed records this process left out."""
-    values = {f"data/{task}/{k}": n for task, counts in consumed.items() for k, n in counts.items()}
-    return values | {f"data/{task}/skipped": n for task, n in skipped.items()}

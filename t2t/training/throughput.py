@@ -1,6 +1,7 @@
 """Metrics of many steps, summed on the device and fetched only when they are logged."""
 
 import collections
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,9 @@ import numpy as np
 from t2t.training.schedules import Schedule
 from t2t.training.step import Metrics
 
+log = logging.getLogger(__name__)
+
+_MOST_SHOWN = 3
 IN_FLIGHT = 2
 """Steps that may wait for the devices; one computes, and the next is there when it is done."""
 
@@ -45,6 +49,17 @@ class Window(NamedTuple):
     steps: int
     done: int
     target_tokens: float
+
+    def warn(self) -> None:
+        """Says which updates were left out, if any were."""
+        if not self.left_out:
+            return
+        shown = ", ".join(map(str, self.left_out[:_MOST_SHOWN]))
+        more = len(self.left_out) - _MOST_SHOWN
+        log.warning(
+            "updates left out, since loss or gradient were NaN or infinite or the loss peaked: "
+            "%s%s", shown, f" and {more} more" if more > 0 else "",
+        )  # fmt: skip
 
 
 class StepLog:
