@@ -8,6 +8,7 @@ the root mean square of each array.
 """
 
 import argparse
+import logging
 import shutil
 import signal
 import sys
@@ -22,6 +23,7 @@ TOPOLOGIES = ((1, 1), (4, 1), (2, 1), (1, 2), (2, 2))  # devices of a process, p
 
 def main() -> int:
     flags = _flags()
+    logging.getLogger("absl").setLevel(logging.ERROR)  # reading checkpoints, Orbax wants more
     folder = Path(flags.folder or tempfile.mkdtemp(prefix="topologies-")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("whole", "moved"):

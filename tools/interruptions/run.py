@@ -10,6 +10,7 @@ predictions and all batches equal those of an uninterrupted run, bit for bit.
 
 import argparse
 import dataclasses
+import logging
 import re
 import shutil
 import signal
@@ -68,6 +69,7 @@ class Outcome:
 
 def main() -> int:
     flags = _flags()
+    logging.getLogger("absl").setLevel(logging.ERROR)  # reading checkpoints, Orbax wants more
     folder = Path(flags.folder or tempfile.mkdtemp(prefix="interruptions-")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("whole", "interrupted"):
