@@ -177,7 +177,8 @@ class Watch:
                 self._end(
                     f"Process {process} of {self._count} is lost: there was no sign of life for "
                     f"{now - since:.0f} seconds. It was killed, for example for lack of memory, or "
-                    f"its machine or the network failed. All others end. {_AGAIN}"
+                    f"its machine or the network failed. All others end. {_AGAIN}",
+                    lost=process,
                 )
         for name, message in self._store.key_value_dir_get(_FAILED):
             time.sleep(2 * self._beat)  # an error that all have is told by this process's own main
@@ -203,21 +204,21 @@ class Watch:
 
     # Ending
 
-    def _end(self, message: str) -> None:
+    def _end(self, message: str, lost: int | None = None) -> None:
         """Process 0 ends the job: it prints the message, and goes when the others have gone."""
         with self._ending:
             show_error(message)
             with contextlib.suppress(Exception):
                 self._set(_OVER, message)
                 until = time.monotonic() + 3 * self._beat + 5
-                while time.monotonic() < until and not self._all_left():
+                while time.monotonic() < until and not self._all_left(lost):
                     time.sleep(self._beat / 4)
             os._exit(1)
 
-    def _all_left(self) -> bool:
+    def _all_left(self, but: int | None) -> bool:
         alive = dict(self._store.key_value_dir_get(_ALIVE))
-        signs = {process: alive.get(f"{_ALIVE}{process}") for process in range(1, self._count)}
-        return all(sign == _LEFT for sign in signs.values())
+        others = (process for process in range(1, self._count) if process != but)
+        return all(alive.get(f"{_ALIVE}{process}") == _LEFT for process in others)
 
     def _await_end(self, seconds: float) -> None:
         """Returns if the job does not end in so many seconds."""

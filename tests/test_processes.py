@@ -168,6 +168,25 @@ def test_one_killed_ends_all_with_one_message(killed):
     assert "Traceback" not in "".join(messages)
 
 
+def test_the_coordinator_killed_ends_all(folder):
+    code = (
+        "import time\n"
+        "from t2t.distributed import find_place, join\n"
+        "join(find_place(), heartbeat=30)\n"
+        "print('joined')\n"
+        "time.sleep(200)\n"
+    )
+    with Job(("-c", code), 3, folder=folder) as job:
+        for number in range(3):
+            job.wait_for("joined", number)
+        job.processes[0].send_signal(signal.SIGKILL)
+        assert job.wait(120) == [-signal.SIGKILL, 1, 1]
+        for number in (1, 2):
+            said = " ".join(job.errors(number).split())
+            assert f"t2t: error: Process {number} of 3 has lost process 0" in said
+            assert job.address in said
+
+
 def test_fewer_processes_go_on_as_one_would(killed, one):
     assert_equal_runs(killed[0], one)
 
@@ -202,17 +221,16 @@ def test_an_error_in_one_process_ends_all_with_one_message(folder):
         assert "Traceback" not in job.errors(0) + job.errors(1)
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_who_does_not_come_is_told(folder, number):
+def test_who_does_not_come_is_told(folder):
     words = (*TRAIN, "--model_dir=x", "--coordinator_timeout=2", "--num_processes=2")
-    place = (f"--process_id={number}", "--coordinator_address=localhost:1")
-    if number == 0:
-        place = (f"--process_id={number}", f"--coordinator_address=localhost:{free_port()}")
-    with Job((*words, *place), 1, folder=folder) as job:
-        assert job.wait(120) == [1]
-        said = " ".join(job.errors(0).split())
-        assert ("not all of the other 1 came" if number == 0 else "could not reach") in said
-        assert "localhost:" in said
-        assert "2 seconds" in said
-        assert "Traceback" not in said
-        assert "stack trace" not in said
+    places = [
+        (f"--process_id={number}", f"--coordinator_address=localhost:{free_port()}")
+        for number in range(2)
+    ]
+    jobs = [Job((*words, *place), 1, folder=folder) for place in places]
+    with jobs[0], jobs[1]:
+        assert [job.wait(200) for job in jobs] == [[1], [1]]
+        said = [" ".join(job.errors(0).split()) for job in jobs]
+    assert "t2t: error: Process 0 of 2 has waited 2 seconds at localhost:" in said[0]
+    assert "t2t: error: Process 1 of 2 could not reach the coordinator at localhost:" in said[1]
+    assert not any("Traceback" in text or "stack trace" in text for text in said)
