@@ -54,16 +54,15 @@ class MeshShape:
                 f"MeshShape.data is {shape[0]}, but there are {slices} slices, and only data goes "
                 f"over the network between them: make it a multiple of {slices}."
             )
-        auto = (AxisType.Auto,) * len(MESH_AXES)
-        if slices == 1:
-            return jax.make_mesh(shape, MESH_AXES, axis_types=auto, devices=devices)
         inner, outer = (shape[0] // slices, *shape[1:]), (slices, *(1 for _ in shape[1:]))
-        if _slice_numbers(devices) is None:
+        if slices == 1 or _slice_numbers(devices) is None:
             parts = np.split(np.array(devices), slices)
-            arranged = [mesh_utils.create_device_mesh(inner, list(part)) for part in parts]
-            return Mesh(np.concatenate(arranged), MESH_AXES, axis_types=auto)
-        hybrid = mesh_utils.create_hybrid_device_mesh(inner, outer, devices)
-        return Mesh(hybrid, MESH_AXES, axis_types=auto)
+            arranged = np.concatenate([_arranged(inner, list(part)) for part in parts])
+        else:
+            arranged = mesh_utils.create_hybrid_device_mesh(
+                inner, outer, devices, allow_split_physical_axes=True
+            )
+        return Mesh(arranged, MESH_AXES, axis_types=(AxisType.Auto,) * len(MESH_AXES))
 
     def or_data(self, devices: Sequence[jax.Device] | None = None) -> "MeshShape":
         """This, or where it does not fit the devices (None: all), all of them along `data`.
@@ -105,10 +104,19 @@ class MeshShape:
         return slices
 
 
+def _arranged(shape: Sequence[int], devices: Sequence[jax.Device]) -> np.ndarray:
+    """Devices such that neighbours on the mesh are near; an axis may be a part of one of a torus.
+
+    A torus of 4 x 4 x 4 chips has no axis of 2 or of 32 otherwise.
+    """
+    return mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
+
+
 def _slice_numbers(devices: Sequence[jax.Device]) -> set[int] | None:
     """Which slices there are; None where devices do not say."""
-    numbers = {getattr(device, "slice_index", None) for device in devices}
-    return None if None in numbers else numbers
+    numbers = [getattr(device, "slice_index", None) for device in devices]
+    found = {number for number in numbers if number is not None}
+    return found if len(numbers) > 0 and None not in numbers else None
 
 
 def param_shardings(
