@@ -134,6 +134,22 @@ print("seen", len(seen), flush=True)
     assert sorted(out.splitlines()) == ["[0] seen 1", "[1] seen 1"]
 
 
+def test_processes_go_on_when_nobody_reads(tmp_path):
+    program = f"""
+import os, pathlib
+for n in range(20000):
+    print("line", n)
+pathlib.Path({str(tmp_path)!r}, os.environ["JAX_PROCESS_ID"]).touch()
+"""
+    process = python(program)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
+
+
 def test_gpus_are_shared_out(local):
     shares = local.process_variables(2, None, ["4", "5", "6", "7"], 1234)
     assert [share["CUDA_VISIBLE_DEVICES"] for share in shares] == ["4,5", "6,7"]

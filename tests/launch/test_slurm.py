@@ -96,7 +96,7 @@ def state(slurm, job):
     return re.search(r"JobState=(\w+)", slurm("scontrol", "show", "job", job))[1]
 
 
-def wait_for(condition, log, seconds=400):
+def wait_for(condition, log, seconds=600):
     end = time.monotonic() + seconds
     while not condition():
         said = log.read_text() if log.exists() else "nothing"

@@ -205,8 +205,11 @@ class Processes:
 
 def _copy(source: BinaryIO, sink: BinaryIO, index: int) -> None:
     for line in source:
-        sink.write(b"[%d] %s" % (index, line if line.endswith(b"\n") else line + b"\n"))
-        sink.flush()
+        try:
+            sink.write(b"[%d] %s" % (index, line if line.endswith(b"\n") else line + b"\n"))
+            sink.flush()
+        except BrokenPipeError:  # nobody reads any more, as after `| head`; the processes go on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sink.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
