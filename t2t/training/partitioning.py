@@ -114,9 +114,8 @@ def _arranged(shape: Sequence[int], devices: Sequence[jax.Device]) -> np.ndarray
 
 def _slice_numbers(devices: Sequence[jax.Device]) -> set[int] | None:
     """Which slices there are; None where devices do not say."""
-    numbers = [getattr(device, "slice_index", None) for device in devices]
-    found = {number for number in numbers if number is not None}
-    return found if len(numbers) > 0 and None not in numbers else None
+    numbers: set[Any] = {getattr(device, "slice_index", None) for device in devices}
+    return None if None in numbers else numbers
 
 
 def param_shardings(
