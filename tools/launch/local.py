@@ -223,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         "how many; each takes the devices that the others have not")  # fmt: skip
     parser.add_argument("--devices_per_process", type=int, metavar="K", help=
         "GPUs of each process (default: an equal share), or simulated CPU devices")  # fmt: skip
-    parser.add_argument("--grace", type=float, default=20.0, metavar="SECONDS", help=
+    parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help=
         "from a failure to SIGTERM for the other processes, and from that to SIGKILL "
         "(default: %(default)g)")  # fmt: skip
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run, after --")
