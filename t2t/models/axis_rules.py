@@ -27,7 +27,7 @@ class AxisRules:
 
     The first wins that is free, that is, not used by an earlier dimension of the same array, and
     divides the dimension; if none does, the dimension is kept whole. "fsdp+tensor" stands for both
-    at once.
+    at once, or for the one of them that is free.
 
     Attributes:
       vocab: of token tables and the LM head; of logits.

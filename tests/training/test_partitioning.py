@@ -288,8 +288,10 @@ def test_other_rules_hold_for_parameters_and_optimiser_state():
 def test_gin_overrides_a_rule():
     bindings = ["MODEL_DIR = 'x'", "MIXTURE = 'x'", "MeshShape.tensor = 2"]
     files = ["models/bytes_tiny.gin", "runs/pretrain.gin"]
-    config.load(files, [*bindings, "AxisRules.mlp = ('fsdp+tensor', 'tensor')"])
+    overrides = ["AxisRules.mlp = ('fsdp+tensor', 'tensor')", "AxisRules.heads = ()"]
+    config.load(files, [*bindings, *overrides])
     mesh = config.arguments_of(train)["mesh"]
-    assert mesh == MeshShape(tensor=2, rules=AxisRules(mlp=("fsdp+tensor", "tensor")))
+    rules = AxisRules(mlp=("fsdp+tensor", "tensor"), heads=())
+    assert mesh == MeshShape(tensor=2, rules=rules)
     with pytest.raises(UserError, match=r"'AxisRules' has no parameter 'mpl'.*'mlp'"):
         config.load(files, [*bindings, "AxisRules.mpl = ('tensor',)"])
