@@ -7,6 +7,7 @@ message for all. Nothing of this waits for a device or a collective operation, s
 one hangs because a process is missing.
 """
 
+import atexit
 import contextlib
 import logging
 import os
@@ -76,7 +77,7 @@ class Watch:
             f"Process {process} of {count} has lost process 0, the coordinator at {address}: it "
             f"was killed, or its machine or the network failed. {_AGAIN}"
         )
-        self._ending = threading.Lock()
+        self._ending, self._leaving = threading.Lock(), threading.Event()
         self._main_fails = False
         self._stepping, self._agreeing = threading.Lock(), False
         self._step, self._signal = 0, 0
@@ -88,6 +89,15 @@ class Watch:
         self._on_abort = message_on_abort(self._lost_coordinator)
         self._on_abort.__enter__()  # for as long as the process lives
         self._thread.start()
+        atexit.register(self._leave)
+
+    def _leave(self) -> None:
+        """Ends the thread before the interpreter does, and before JAX waits for the others."""
+        self._leaving.set()
+        self._thread.join()
+        with contextlib.suppress(Exception):
+            self._set(f"{_ALIVE}{self._process}", _LEFT)
+        self._on_abort.__exit__(None, None, None)
 
     # Stopping together
 
@@ -139,7 +149,7 @@ class Watch:
 
     def _run(self) -> None:
         number = 0
-        while True:
+        while not self._leaving.is_set():
             number += 1
             try:
                 self._set(f"{_ALIVE}{self._process}", str(number))
@@ -154,10 +164,11 @@ class Watch:
                     self._agree(int(asked))
             except Exception as error:
                 self._without_store(error)
-            time.sleep(self._beat / 10 if self._agreeing and self._stop_at is None else self._beat)
+            hurried = self._agreeing and self._stop_at is None
+            self._leaving.wait(self._beat / 10 if hurried else self._beat)
 
     def _without_store(self, error: Exception) -> None:
-        if self._process and not sys.is_finalizing():
+        if self._process and not self._leaving.is_set():
             log.debug("%s", error)
             self._exit(self._lost_coordinator)
 
