@@ -47,6 +47,8 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     import jax
 
     jax.config.update("jax_numpy_rank_promotion", "raise")
+    if topology.devices[0].platform != "cpu":  # what is not attached is not read back from a cache
+        jax.config.update("jax_enable_compilation_cache", False)
     from t2t.planning.job import UNKNOWN
     from t2t.planning.plan import plan_of
     from t2t.planning.report import report, to_dict
