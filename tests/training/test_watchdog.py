@@ -7,16 +7,17 @@ import time
 
 import pytest
 
+from t2t.data.prefetching import prefetch
 from t2t.errors import UserError
 from t2t.training.watchdog import EXIT_CODE, Watchdog
 
 PATIENT = 60.0
 
 
-def wait_for(capfd, text, patience=PATIENT):
-    """Everything printed to stderr until `text` is there."""
+def wait_for(capfd, *texts, patience=PATIENT):
+    """Everything printed to stderr until all of `texts` are there."""
     found, deadline = "", time.monotonic() + patience
-    while text not in found and time.monotonic() < deadline:
+    while not all(text in found for text in texts) and time.monotonic() < deadline:
         found += capfd.readouterr().err
         time.sleep(0.02)
     return found
@@ -24,18 +25,24 @@ def wait_for(capfd, text, patience=PATIENT):
 
 def stuck_in_a_source(release):
     release.wait()
+    yield 1
+
+
+def wait_for_a_batch(release):
+    """As the loop does, for a source that hangs in the thread that builds batches."""
+    next(prefetch(stuck_in_a_source(release)))
 
 
 def test_stacks_of_all_threads_are_printed_again_and_again_while_nothing_happens(capfd):
     release = threading.Event()
-    source = threading.Thread(target=stuck_in_a_source, args=(release,))
+    source = threading.Thread(target=wait_for_a_batch, args=(release,))
     source.start()
     with Watchdog(seconds=0.1, patience=PATIENT).watching() as watch:
         watch.step_done()
         for _ in range(2):
-            found = wait_for(capfd, "in stuck_in_a_source")
+            found = wait_for(capfd, "in stuck_in_a_source", "in wait_for_a_batch")
             assert "no training step was done for 0.1 s" in found
-            assert "in wait_for" in found or "test_stacks_of_all_threads" in found
+            assert "in wait_for_a_batch" in found
     release.set()
     source.join()
 
