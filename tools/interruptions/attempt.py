@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 600.0  # seconds for anything to happen, on a busy machine
+PATIENCE = 1800.0  # seconds for anything to happen, on a busy machine
 
 
 @dataclasses.dataclass(frozen=True)
