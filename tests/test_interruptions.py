@@ -40,7 +40,15 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def start(tool, folder):
     attempt, _, _ = tool
-    return lambda name, *bindings: attempt.Attempt(folder, name, [*BINDINGS, *bindings])
+    started = []
+
+    def begin(name, *bindings):
+        started.append(attempt.Attempt(folder, name, [*BINDINGS, *bindings]))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.end(signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
