@@ -11,7 +11,7 @@ from t2t.training import optimizers, schedules
 from t2t.training.partitioning import MeshShape
 
 LENGTHS = {"inputs": 32, "targets": 16}
-ROWS, LAYERS, WIDTH, INNER, HIDDEN, VOCAB = 16, 3, 64, 64, 128, 512
+ROWS, LAYERS, WIDTH, HEADS, INNER, HIDDEN, VOCAB = 16, 3, 64, 4, 64, 128, 512
 
 
 def arguments(remat="none", **changes):
@@ -20,8 +20,8 @@ def arguments(remat="none", **changes):
         vocab_size=VOCAB,
         d_model=WIDTH,
         d_ff=HIDDEN,
-        num_heads=4,
-        head_dim=16,
+        num_heads=HEADS,
+        head_dim=INNER // HEADS,
         num_encoder_layers=LAYERS,
         num_decoder_layers=LAYERS,
         compute=Compute(remat=remat),
