@@ -79,9 +79,9 @@ class Case(NamedTuple):
 
 
 BASE = Case("t5_1_1_base", 247_577_856, "v5e:2x2", 4, 1, 128, 768, 768, 2048, 12)
-XL = Case("t5_1_1_xl", 2_849_757_184, "v5e:8x8", 32, 2, 512, 2048, 2048, 5120, 24)
+XL = Case("t5_1_1_xl", 2_849_757_184, "v5e:8x8", 64, 1, 512, 2048, 2048, 5120, 24)
 XXL = Case("t5_1_1_xxl", 11_135_332_352, "v5p:4x4x4", 32, 2, 512, 4096, 4096, 10240, 24)
-UL2 = Case("ul2_20b", 19_459_613_696, "v5p:4x4x8", 64, 2, 1024, 4096, 4096, 16384, 32)
+UL2 = Case("ul2_20b", 19_459_613_696, "v5p:4x4x8", 128, 1, 1024, 4096, 4096, 16384, 32)
 
 
 def run(case, capsys):
@@ -99,7 +99,7 @@ def assert_total(memory):
 @pytest.mark.parametrize("case", [BASE, XL, XXL, UL2], ids=lambda case: case.model)
 def test_fits_and_adds_up(case, capsys):
     status, train = run(case, capsys)
-    assert (status, train["fits"], train["notes"]) == (0, True, [])
+    assert (status, train["fits"]) == (0, True)
     memory, chip = train["memory"], chip_of(case.topology)
     shards = case.fsdp * case.tensor
     assert memory["parameters"] == pytest.approx(4 * case.parameters / shards, rel=0.01)
@@ -108,7 +108,12 @@ def test_fits_and_adds_up(case, capsys):
     assert memory["padding"] < 0.1 * memory["parameters"]
     assert_total(memory)
     assert train["model_flops"] == case.flops() // case.chips
-    assert 1.1 < train["program_flops"] / train["model_flops"] < 4 / 3
+    if case.tensor == 1:
+        assert train["notes"] == []
+        assert 1.1 < train["program_flops"] / train["model_flops"] < 4 / 3
+    else:  # the count from the text is above what can be, and is not given
+        assert train["program_flops"] is None
+        assert "times the operations of the model" in train["notes"][0]
     assert train["hbm_bytes"] > 2 * memory["parameters"]
     # Every parameter is gathered for the forward and the backward pass, in two or four bytes,
     # some of them by rings of permutations between neighbours.
@@ -117,7 +122,8 @@ def test_fits_and_adds_up(case, capsys):
     each = case.parameters / case.tensor * (case.fsdp - 1) / case.fsdp
     assert sent > 2 * 2 * each
     bound = train["roofline"]
-    assert bound["compute_seconds"] == train["program_flops"] / chip.bf16_flops
+    flops = train["program_flops"] or train["model_flops"]
+    assert bound["compute_seconds"] == flops / chip.bf16_flops
     assert bound["memory_seconds"] == train["hbm_bytes"] / chip.hbm_bandwidth
     assert 0 < bound["serial_mfu"] < bound["mfu"] < 0.95
 
