@@ -72,16 +72,18 @@ def measured(
     `gradients` are part of the program's temporaries, unless these are too few.
     """
     arguments = parameters + optimizer + batch
-    if compiled.executable is None:
-        out = compiled.refusal
+    capacity = None if chip is None else chip.hbm_bytes
+    program: int | None = None
+    padding = results = 0
+    out = compiled.refusal
+    if out is not None:
         temporaries = max(0, out.needed - arguments) if out.includes_arguments else out.needed
-        padding, results, program, capacity = 0, 0, None, out.available
+        capacity = out.available
     else:
         stats = compiled.executable.memory_analysis()
         temporaries, program = stats.temp_size_in_bytes, stats.generated_code_size_in_bytes
         padding = max(0, stats.argument_size_in_bytes - arguments)
         results = max(0, stats.output_size_in_bytes - stats.alias_size_in_bytes)
-        capacity = chip and chip.hbm_bytes
     if gradients is not None and gradients > temporaries:
         gradients = None
     return Memory(

@@ -1,6 +1,7 @@
 """What a training job would need of a topology, and how fast it could be there."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -184,12 +185,14 @@ def _generation_plans(
     made = compile_generation(job, mesh, rows)
     parameters = bytes_per_chip(abstract_state(job, mesh).params)
     prompt, state = bytes_per_chip(made.prompt), bytes_per_chip(made.state)
-    sizes = {"parameters": parameters, "optimizer": 0, "gradients": None}
-    memory = measured(made.prefill, topology.chip, batch=prompt, **sizes)
+    measure = functools.partial(
+        measured, chip=topology.chip, parameters=parameters, optimizer=0, gradients=None
+    )
+    memory = measure(made.prefill, batch=prompt)
     prefill = _program_plan(made.prefill, memory, topology, None)
     if made.step is None:
         return prefill, None
-    memory = measured(made.step, topology.chip, batch=state, **sizes)
+    memory = measure(made.step, batch=state)
     return prefill, _program_plan(made.step, memory, topology, None)
 
 
@@ -200,8 +203,9 @@ def _program_plan(
     if compiled.executable is None:
         return ProgramPlan(memory, True, model_flops, None, None, (), None, seconds, ())
     program, notes = parse(compiled.executable.as_text()), []
-    flops: int | None = matmul_flops(program)
-    share = flops / model_flops if model_flops else None
+    counted, bytes_counted = matmul_flops(program), hbm_bytes(program)
+    flops: int | None = counted
+    share = counted / model_flops if model_flops else None
     if share is not None and not LEAST_SHARE <= share <= MOST_SHARE:
         notes.append(
             f"The program's text shows {share:.2f} times the operations of the model. Fewer than "
@@ -209,9 +213,9 @@ def _program_plan(
             f"text is misread. Arithmetic is used, without recomputation."
         )
         flops = None
-    moved: int | None = hbm_bytes(program)
-    if moved < LEAST_SHARE * memory.parameters:
-        notes.append(f"The text shows {moved:.3g} bytes moved, fewer than the parameters have.")
+    moved: int | None = bytes_counted
+    if bytes_counted < LEAST_SHARE * memory.parameters:
+        notes.append(f"The text shows {bytes_counted:.3g} bytes moved, fewer than parameters have.")
         moved = None
     if loops := program.unknown_loops():
         notes.append(f"Loops whose number of rounds is unknown count once: {', '.join(loops)}.")

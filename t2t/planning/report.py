@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from t2t.planning.collectives import Collective
@@ -138,22 +138,25 @@ def _rates(programs: dict[str, ProgramPlan]) -> str:
             rows.append((label, *cells))
 
     each = list(programs.values())
-    bounds = [program.roofline for program in each]
     add("model FLOPs (arithmetic)", (_optional(p.model_flops) for p in each))
     add("program FLOPs (matrix products)", (_optional(p.program_flops) for p in each))
     add("recomputed", (_recomputed(p) for p in each))
     add("bytes to and from memory", (_optional_size(p.hbm_bytes) for p in each))
     add("bytes sent", (size(sum(c.total_bytes for c in p.collectives)) for p in each))
-    add("compute bound", (b and _seconds(b.compute_seconds) for b in bounds))
-    add("memory bound", (b and _seconds(b.memory_seconds) for b in bounds))
-    add("interconnect bound", (b and _seconds(b.ici_seconds) for b in bounds))
-    if any(b and b.dcn_seconds for b in bounds):
-        add("network between slices", (b and _seconds(b.dcn_seconds) for b in bounds))
-    add("at best", (b and f"{_seconds(b.step_seconds)} ({b.bound})" for b in bounds))
-    add("without any overlap", (b and _seconds(b.serial_seconds) for b in bounds))
-    mfus = [b if p.model_flops else None for p, b in zip(each, bounds, strict=True)]
-    add("MFU at best", (b and f"{b.mfu:.1%}" for b in mfus))
-    add("MFU without any overlap", (b and f"{b.serial_mfu:.1%}" for b in mfus))
+
+    def add_bound(label: str, text: Callable[[Roofline], str]) -> None:
+        add(label, (None if p.roofline is None else text(p.roofline) for p in each))
+
+    add_bound("compute bound", lambda b: _seconds(b.compute_seconds))
+    add_bound("memory bound", lambda b: _seconds(b.memory_seconds))
+    add_bound("interconnect bound", lambda b: _seconds(b.ici_seconds))
+    if any(p.roofline and p.roofline.dcn_seconds for p in each):
+        add_bound("network between slices", lambda b: _seconds(b.dcn_seconds))
+    add_bound("at best", lambda b: f"{_seconds(b.step_seconds)} ({b.bound})")
+    add_bound("without any overlap", lambda b: _seconds(b.serial_seconds))
+    useful = [p.roofline if p.model_flops is not None else None for p in each]
+    add("MFU at best", (None if b is None else f"{b.mfu:.1%}" for b in useful))
+    add("MFU without any overlap", (None if b is None else f"{b.serial_mfu:.1%}" for b in useful))
     add("compiled in", (f"{p.compile_seconds:.0f} s" for p in each))
     return "\n".join(aligned(rows))
 

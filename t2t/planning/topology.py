@@ -129,7 +129,8 @@ def _use_cpus(count: int | None = None) -> None:
     """So that no accelerator of this machine is taken; without effect once JAX runs."""
     try:
         jax.config.update("jax_platforms", "cpu")
-        if count is not None and count > jax.config.jax_num_cpu_devices:
+        now = jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
+        if count is not None and count > now:
             jax.config.update("jax_num_cpu_devices", count)
     except RuntimeError:  # JAX has its devices already
         pass
