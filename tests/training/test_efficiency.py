@@ -27,7 +27,9 @@ from tests.training.test_loop import log_lines
 def test_a_run_compiles_its_step_once_and_fetches_only_for_log_evaluation_and_checkpoint(
     experiment, monkeypatch
 ):
-    """Also across a checkpoint, and after a restart."""
+    """Also across a checkpoint, and after a restart; and goodput is of both."""
+    experiment |= {"peak_flops": 1e12}
+    run = RunDirectory(Path(experiment["model_dir"]))
     experiment["evaluation"] = dataclasses.replace(experiment["evaluation"], every=12)
     experiment["mixture"] = "tiny_text"  # which is not decoded
     compiled, fetched, step = [], [], [0]
@@ -51,12 +53,20 @@ def test_a_run_compiles_its_step_once_and_fetches_only_for_log_evaluation_and_ch
     monkeypatch.setattr(CompiledStep, "__call__", call)
     monkeypatch.setattr(array, "_value", property(get))
     loop.train(**experiment | {"total_steps": 6})
+    began = first_start(run)
     loop.train(**experiment)
+    assert first_start(run) == began
     assert compiled[0] >= 1
     assert compiled[6] >= 1  # in the second process, as it were
     assert sum(compiled[1:6]) == sum(compiled[7:]) == 0
     # Log lines every four steps, and at the last; the start of the second is at 6.
     assert set(fetched) == {0, 4, 6, 8, 12}
+
+    lines = [line for line in log_lines(experiment) if "perf/goodput" in line]
+    productive = sum(line["perf/productive_seconds"] for line in lines)
+    assert 0 < lines[-1]["perf/goodput"] < 1
+    assert productive / lines[-1]["perf/goodput"] <= time.time() - began
+    assert {"perf/mfu", "perf/data_seconds", "perf/memory_bytes"} <= set(lines[-1])
 
 
 def test_a_step_that_is_compiled_again_is_told(caplog):
@@ -178,20 +188,6 @@ def test_there_is_no_mfu_without_a_peak():
     for wrong in (0.0, float("nan"), float("inf")):
         with pytest.raises(UserError, match=r"train\.peak_flops must be above 0"):
             peak_flops_of(device, wrong)
-
-
-def test_goodput_counts_over_restarts(experiment):
-    experiment |= {"peak_flops": 1e12, "mixture": "tiny_text"}
-    run = RunDirectory(Path(experiment["model_dir"]))
-    loop.train(**experiment | {"total_steps": 4})
-    began = first_start(run)
-    loop.train(**experiment)
-    assert first_start(run) == began
-    lines = [line for line in log_lines(experiment) if "perf/goodput" in line]
-    productive = sum(line["perf/productive_seconds"] for line in lines)
-    assert 0 < lines[-1]["perf/goodput"] < 1
-    assert productive / lines[-1]["perf/goodput"] <= time.time() - began
-    assert {"perf/mfu", "perf/data_seconds", "perf/memory_bytes"} <= set(lines[-1])
 
 
 CACHED = """
