@@ -30,7 +30,8 @@ class Compilations:
     def __exit__(self, *_):
         jax.monitoring.unregister_event_duration_listener(self._listen)
 
-    def _listen(self, event: str, _: float, **__: object) -> None:
+    def _listen(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
+        del duration_secs, kwargs
         if event == _COMPILED:
             self.count += 1
 

@@ -80,7 +80,7 @@ class StepLog:
     def restart(self, unlogged: Sequence[Mapping[str, Any]] = ()) -> None:
         """Forgets all steps but those."""
         self._in_flight.clear()
-        self._metrics: list[Metrics] = [
+        self._metrics: list[dict[str, Any]] = [
             {name: np.array(values, dtype) for name, (dtype, values) in metrics.items()}
             for metrics in unlogged
         ]
@@ -124,7 +124,7 @@ class StepLog:
             float(sum(m["tokens"].sum() for m in ours)),
         )
 
-    def _averages(self, step: int, done: Sequence[Metrics]) -> dict[str, float]:
+    def _averages(self, step: int, done: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         if not done:
             return {}
         loss = np.sum([m["loss"] for m in done], axis=0)
@@ -145,15 +145,15 @@ class StepLog:
         return {name: float(value) for name, value in values.items()}
 
 
-def _is_left_out(metrics: Metrics) -> bool:
+def _is_left_out(metrics: Mapping[str, Any]) -> bool:
     return bool(metrics.get("in_a_row", 0))  # steps of before there was a guard were all done
 
 
-def _mean_loss(metrics: Metrics) -> float:
+def _mean_loss(metrics: Mapping[str, Any]) -> float:
     return float(metrics["loss"].sum() / max(metrics["tokens"].sum(), 1))
 
 
-def _other_terms(done: Sequence[Metrics]) -> dict[str, float]:
+def _other_terms(done: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Means "<term>/loss" ... over the steps, of terms beside the main one that had any items."""
     terms = [name.removesuffix("/weight") for name in done[0] if name.endswith("/weight")]
     names = [name for name in done[0] if name.split("/")[0] in terms]
