@@ -95,6 +95,28 @@ class Computation:
             found.append(arrays if leaf is None else arrays[leaf : leaf + 1])
         return found
 
+    def origin(self, name: str, leaf: int | None = None) -> tuple[Instruction, int | None]:
+        """What the operand is a copy of, in however many steps, and which leaf of it."""
+        instruction = self.instructions[name]
+        while instruction.opcode in ("copy", "copy-start", "copy-done", "bitcast"):
+            name, leaf = instruction.operands[0]
+            instruction = self.instructions[name]
+        return instruction, leaf
+
+    def constant(self, name: str) -> int | None:
+        """The value of an instruction that is a whole number."""
+        instruction, _ = self.origin(name)
+        is_number = instruction.opcode == "constant" and instruction.arguments.isdigit()
+        return int(instruction.arguments) if is_number else None
+
+    def leaf(self, name: str, leaf: int | None) -> int | None:
+        """Which leaf of the computation's one parameter an operand is."""
+        instruction, leaf = self.origin(name, leaf)
+        if instruction.opcode == "get-tuple-element":
+            leaf = int(instruction.attribute("index"))
+            instruction = self.instructions[instruction.operands[0][0]]
+        return leaf if instruction.opcode == "parameter" else None
+
     @functools.cached_property
     def users(self) -> Mapping[str, list[Instruction]]:
         """What reads each instruction."""
@@ -135,23 +157,31 @@ class Program:
         return counts
 
     def trip_count(self, loop: Instruction) -> int | None:
-        """Rounds of a `while`: those that XLA knows, else the bound in its condition.
+        """Rounds of a `while`: those that XLA knows, else what its counter says.
 
-        The latter holds for loops that count up from 0 by 1, as all of `jax.lax.scan` do. None if
-        neither is there.
+        The counter begins at 0, as that of `jax.lax.scan`, is compared with a constant in the
+        condition, and grows by a constant in the body: by 1, or by 2 in loops that XLA makes of
+        gathering and multiplying. None if there is no such counter.
         """
         known = re.search(r'"known_trip_count":\{"n":"(\d+)"', loop.attributes)
         if known:
             return int(known[1])
         condition = self.computations[loop.called("condition")[0]]
-        parts = [condition, *(self.computations[c] for i in condition for c in _callees(i))]
-        compared = [i.attribute("direction") for p in parts for i in p if i.opcode == "compare"]
-        bounds = [
-            i.arguments for p in parts for i in p if i.opcode == "constant" and not i.arrays[0].dims
-        ]
-        if len(compared) != 1 or len(bounds) != 1 or not bounds[0].isdigit():
+        body = self.computations[loop.called("body")[0]]
+        compared = condition.root
+        if compared.opcode != "compare" or compared.attribute("direction") not in ("LT", "GT"):
             return None
-        return int(bounds[0]) if compared[0] in ("LT", "GT") else None
+        bounds = [condition.constant(name) for name, _ in compared.operands]
+        leaves = [condition.leaf(*operand) for operand in compared.operands]
+        leaf = next((leaf for leaf in leaves if leaf is not None), None)
+        bound = next((bound for bound in bounds if bound is not None), None)
+        if leaf is None or bound is None or body.root.opcode != "tuple":
+            return None
+        added, _ = body.origin(*body.root.operands[leaf])
+        steps = [body.constant(name) for name, _ in added.operands]
+        step = next((step for step in steps if step), None)
+        is_counter = leaf in [body.leaf(*operand) for operand in added.operands]
+        return -(-bound // step) if added.opcode == "add" and is_counter and step else None
 
     def unknown_loops(self) -> list[str]:
         """Names of the loops whose number of rounds cannot be told."""

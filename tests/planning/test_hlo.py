@@ -30,7 +30,8 @@ NESTED = """HloModule nested, num_partitions=2, replica_count=2
 %inner (p: (s32[], f32[4])) -> (s32[], f32[4]) {
   %p = (s32[], /*index=1*/f32[4]{0:T(128)S(1)}) parameter(0)
   %one = s32[] constant(1)
-  %n = s32[] add(%p#0, %one)
+  %same = s32[] copy(%p#0)
+  %n = s32[] add(%same, %one)
   %y = f32[4]{0} fusion(%p#1), kind=kLoop, calls=%small, control-predecessors={%n}
   ROOT %next = (s32[], f32[4]{0}) tuple(%n, %y)
 }
@@ -70,17 +71,34 @@ def test_nested_loops_multiply():
     assert program.unknown_loops() == ["again"]
 
 
+def test_counters_that_grow_by_more_than_one():
+    """As in the rings that XLA makes of gathering and multiplying."""
+    twos = NESTED.replace("%one = s32[] constant(1)", "%one = s32[] constant(2)")
+    assert parse(twos).executions()["inner"] == 3 * 2 * 3 + 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("add(%same, %one)", "multiply(%same, %one)"),
+        ("tuple(%n, %y)", "tuple(%one, %y)"),
+        ("direction=LT", "direction=NE"),
+        ("%bound = s32[] constant(5)", "%bound = s32[] get-tuple-element(%c), index=0"),
+    ],
+)
+def test_other_counters_are_unknown(old, new):
+    assert old in NESTED
+    assert set(parse(NESTED.replace(old, new)).unknown_loops()) == {"w", "v", "again"}
+
+
 def test_instructions():
     program = parse(NESTED)
     inner = program.computations["inner"]
     assert inner.root.name == "next"
     shapes = [(a.dtype, a.dims, a.memory, a.bytes) for a in inner.instructions["p"].arrays]
     assert shapes == [("s32", (), 0, 4), ("f32", (4,), 1, 16)]
-    assert inner.operands(inner.instructions["n"]) == [
-        inner.instructions["p"].arrays[:1],
-        inner.instructions["one"].arrays,
-    ]
-    assert [user.name for user in inner.users["p"]] == ["n", "y"]
+    assert inner.operands(inner.instructions["y"]) == [inner.instructions["p"].arrays[1:]]
+    assert [user.name for user in inner.users["p"]] == ["same", "y"]
     condition = program.computations["condition"]
     assert condition.instructions["bound"].arguments == "5"
     assert condition.root.attribute("direction") == "LT"
