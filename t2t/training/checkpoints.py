@@ -209,10 +209,12 @@ class Checkpoints:
         try:
             action()
         except UserError as error:
+            stop = self._policy is None or self._policy.on_failure == "stop"
             self._close()
             self._remove_unfinished()
-            self._manager = self._open()
-            if self._policy is None or self._policy.on_failure == "stop":
+            if jax.process_count() == 1 or not stop:  # opening waits for all; some may not fail
+                self._manager = self._open()
+            if stop:
                 raise stopped_by(error) from error
             self.failures += 1
             self._failure = error
