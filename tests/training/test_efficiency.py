@@ -23,6 +23,8 @@ from t2t.training.speed import PREFIX, Speed, first_start, memory_bytes, peak_fl
 from t2t.training.throughput import Window
 from tests.training.test_loop import log_lines
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_a_run_compiles_its_step_once_and_fetches_only_for_log_evaluation_and_checkpoint(
     experiment, monkeypatch
@@ -210,6 +212,7 @@ jax.jit(lambda x: x * 3)(2.0)
 )
 def test_programs_are_kept_unless_jax_is_told_not_to(tmp_path, environment, folder):
     always = {
+        "PYTHONPATH": str(ROOT),
         "XDG_CACHE_HOME": str(tmp_path / "home"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
