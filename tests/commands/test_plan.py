@@ -31,7 +31,7 @@ def test_plans_without_data_and_without_naming_any(capsys, tmp_path, monkeypatch
         ([*TINY, "--gin.train.batch_sise=8"], "Did you mean 'batch_size'"),
         ([*TINY, "--gin.train.batch_size=12"], "A batch of 12 rows does not divide"),
         ([*TINY, "--gin.MeshShape.fsdp=3"], "does not use the 8 device"),
-        (["--topology=cpu:8"], "these have no value: train.model_dir"),
+        (["--topology=cpu:8"], "these have no value: train.batch_size"),
     ],
 )
 def test_mistakes_are_messages(capsys, arguments, message):
