@@ -130,7 +130,12 @@ class EvaluationSet:
                         units[row] = own[row]
             if count >= wanted:
                 break
-        return _Drawn(*(dict(sorted(found.items())) for found in (units, sizes, owners)))
+        in_order = sorted(sizes)
+        return _Drawn(
+            {row: units[row] for row in in_order if row in units},
+            {row: sizes[row] for row in in_order},
+            {row: owners[row] for row in in_order},
+        )
 
     def _units(self, rows: list[int]) -> dict[int, list[Unit]]:
         found: dict[int, list[Unit]] = {}

@@ -2,7 +2,7 @@
 
 import math
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -28,7 +28,8 @@ class HostRows:
         self._sharding = batch_sharding(mesh)
         ways = math.prod(mesh.shape[axis] for axis in BATCH_AXES)
         held: dict[int, set[int]] = {}
-        for device, (rows,) in self._sharding.devices_indices_map((ways,)).items():
+        devices: Mapping[Any, Any] = self._sharding.devices_indices_map((ways,))
+        for device, (rows,) in devices.items():
             held.setdefault(device.process_index, set()).add(rows.start or 0)
         by_process = {process: tuple(sorted(parts)) for process, parts in held.items()}
         self._parts = sorted(set(by_process.values()))
