@@ -6,7 +6,6 @@ manifest (`manifest.py`). Saving is asynchronous and atomic (`sealing.py`): a fo
 name is complete. So is deleting: it begins by moving the folder to `deleted/`.
 """
 
-import concurrent.futures
 import contextlib
 import logging
 import time
@@ -19,21 +18,15 @@ from etils import epath
 
 from t2t.errors import UserError
 from t2t.models.definition import Params
-from t2t.training.checkpoint_errors import (
-    check_space,
-    first_line,
-    save_failed,
-    stopped_by,
-)
+from t2t.training.checkpoint_errors import check_space, first_line, save_failed, stopped_by
+from t2t.training.checkpoint_leftovers import DELETED, Leftovers
 from t2t.training.checkpoint_policy import CheckpointPolicy, best_steps
 from t2t.training.intact import choose, set_aside
-from t2t.training.sealing import UNFINISHED, SealedPath, is_local
+from t2t.training.sealing import SealedPath, is_local
 from t2t.training.state import TrainState
 from t2t.training.stored_state import difference, from_items, stored_part, train_item
 
 log = logging.getLogger(__name__)
-
-_DELETED = "deleted"
 
 
 class Checkpoints:
@@ -55,13 +48,11 @@ class Checkpoints:
         self._metrics: dict[int, Mapping[str, float]] = {}
         self._failure: UserError | None = None
         self.failures = 0
-        self._remover = concurrent.futures.ThreadPoolExecutor(1, "checkpoint_removal")
-        self._removal: concurrent.futures.Future[None] | None = None
-        if policy is not None:
-            self._remove(self._directory / _DELETED)
+        self._leftovers = Leftovers(self._directory)
         self._manager = self._open()
         if policy is not None and policy.keep_best:
             self._metrics |= {step: self._stored_metrics(step) for step in self.steps()}
+        self.tidy()
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -74,10 +65,8 @@ class Checkpoints:
                 raise
         finally:
             self._close()
-            self._remover.shutdown()
             if self._policy is not None:
-                self._remove(self._directory / _DELETED)
-                self._remove_unfinished()
+                self._leftovers.close()
 
     def steps(self) -> list[int]:
         """Steps with a committed checkpoint, ascending."""
@@ -134,10 +123,8 @@ class Checkpoints:
 
     def tidy(self) -> None:
         """Removes, in the background, what no rule wants to keep; call it now and then."""
-        if self._policy is None or not self._local or jax.process_index():
-            return
-        if self._removal is None or self._removal.done():
-            self._removal = self._remover.submit(self._remove_deleted)
+        if self._policy is not None:
+            self._leftovers.remove_deleted_soon()
 
     def restore(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
         """State and data position of the newest intact checkpoint; None if there are none at all.
@@ -169,8 +156,6 @@ class Checkpoints:
         """Where the parameters are that `restore_params` would read; raises as it does."""
         return self._folder(self._choose_some(step)) / "params"
 
-    # Saving
-
     def _open(self) -> ocp.CheckpointManager:
         policy = self._policy
         options = ocp.CheckpointManagerOptions(
@@ -185,7 +170,7 @@ class Checkpoints:
             # Without a best_fn Orbax does not store metrics.
             options.best_fn = _never if policy.keep_best else None
             options.cleanup_tmp_directories = True
-            options.todelete_subdir = _DELETED if self._local else None
+            options.todelete_subdir = DELETED if self._local else None
             # If making folders fails in the background, other threads wait minutes for them.
             options.async_options = ocp.AsyncOptions(
                 create_directories_asynchronously=not self._local
@@ -211,7 +196,7 @@ class Checkpoints:
         except UserError as error:
             stop = self._policy is None or self._policy.on_failure == "stop"
             self._close()
-            self._remove_unfinished()
+            self._leftovers.remove_unfinished()
             if jax.process_count() == 1 or not stop:  # opening waits for all; some may not fail
                 self._manager = self._open()
             if stop:
@@ -245,35 +230,12 @@ class Checkpoints:
         good = [s for s in self.steps() if s != step]
         return save_failed(self._directory, step, error, good[-1] if good else None)
 
-    def _remove_deleted(self) -> None:
-        folder = self._directory / _DELETED
-        for step in folder.iterdir() if folder.exists() else ():
-            self._remove(step)  # not the folder itself: Orbax may be about to move another there
-
-    def _remove_unfinished(self) -> None:
-        """Of a save that failed; Orbax's threads may go on writing there for a moment."""
-        if self._local and jax.process_index() == 0:
-            for _ in range(50):
-                unfinished = list(self._directory.glob(f"*{UNFINISHED}*"))
-                if not unfinished:
-                    return
-                for folder in unfinished:
-                    self._remove(folder)
-                time.sleep(0.1)
-
-    def _remove(self, folder: epath.Path) -> None:
-        if jax.process_index() == 0:
-            with contextlib.suppress(OSError):
-                folder.rmtree(missing_ok=True)
-
     def _stored_metrics(self, step: int) -> Mapping[str, float]:
         try:
             return self._manager.metrics(step) or {}
         except Exception as error:
             log.warning("metrics of checkpoint %d cannot be read: %s", step, first_line(error))
             return {}
-
-    # Restoring
 
     def _choose_some(self, step: int | None) -> int:
         found = self._choose(step)
