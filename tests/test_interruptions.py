@@ -156,9 +156,9 @@ def test_the_comparison_sees_positions_metrics_and_predictions(tool, whole, fold
 
 def test_moments_are_drawn_from_the_seed_in_the_order_of_steps(tool):
     _, _, plan = tool
-    drawn = plan.draw_plan(3, 50, 1000, 8.0, 0.1)
-    assert drawn == plan.draw_plan(3, 50, 1000, 8.0, 0.1)
-    assert drawn != plan.draw_plan(4, 50, 1000, 8.0, 0.1)
+    drawn = plan.draw_plan(3, 50, 1000)
+    assert drawn == plan.draw_plan(3, 50, 1000)
+    assert drawn != plan.draw_plan(4, 50, 1000)
     kinds = [interruption.kind for interruption in drawn]
     assert sorted(kinds.count(kind) for kind in plan.KINDS) == [16, 17, 17]
     steps = [interruption.step for interruption in drawn if interruption.step is not None]

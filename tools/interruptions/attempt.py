@@ -20,6 +20,7 @@ class Ending:
 
     process: int
     status: int
+    seconds_to_start: float | None  # the first batch, if it was waited for
     seconds_to_end: float
     resumed_from: int
     batches: list[str]
@@ -72,6 +73,7 @@ class Attempt:
         for record in self._records:
             record.unlink(missing_ok=True)  # of a process with the same number
         self._started = time.monotonic()
+        self._seconds_to_start: float | None = None
 
     @property
     def resumed_from(self) -> int:
@@ -98,6 +100,8 @@ class Attempt:
                 self.end(signal.SIGKILL)
                 raise TimeoutError(f"nothing happened in {PATIENCE:.0f} s; see {self._errors[0]}")
             time.sleep(0.005)
+            if self.batches and self._seconds_to_start is None:
+                self._seconds_to_start = time.monotonic() - self._started
         return True
 
     def end(self, kind: signal.Signals | None = None) -> Ending:
@@ -114,9 +118,15 @@ class Attempt:
                 process.kill()
             raise
         log = self._errors[0].read_text()
-        seconds = time.monotonic() - sent
-        process = self._processes[0].pid
-        return Ending(process, statuses[0], seconds, self.resumed_from, self.batches, log)
+        return Ending(
+            process=self._processes[0].pid,
+            status=statuses[0],
+            seconds_to_start=self._seconds_to_start,
+            seconds_to_end=time.monotonic() - sent,
+            resumed_from=self.resumed_from,
+            batches=self.batches,
+            log=log,
+        )
 
 
 def _places(processes: int) -> list[list[str]]:

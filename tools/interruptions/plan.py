@@ -16,25 +16,21 @@ class Interruption:
     Attributes:
       kind: which.
       step: once the batch of this step is built; None: while the process starts.
-      seconds: after that; or after the start, but at the latest once a batch is built.
+      delay: after that, in times that a step takes; or a share of the time until the first batch.
     """
 
     kind: signal.Signals
     step: int | None
-    seconds: float
+    delay: float
 
 
-def draw_plan(
-    seed: int, count: int, steps: int, starting_seconds: float, step_seconds: float
-) -> list[Interruption]:
+def draw_plan(seed: int, count: int, steps: int) -> list[Interruption]:
     """Interruptions in the order of their steps; each kind equally often.
 
     Args:
       seed: of all draws.
       count: how many.
       steps: of the run; one moment is drawn in each of as many equal parts as interruptions.
-      starting_seconds: until the first batch, in an attempt without interruption.
-      step_seconds: what a step takes; moments lie up to ten steps after the batch is built.
     """
     draws = random.Random(seed)
     kinds = [KINDS[n % len(KINDS)] for n in range(count)]
@@ -43,8 +39,8 @@ def draw_plan(
     plan = []
     for number, kind in enumerate(kinds):
         if number in early:
-            plan.append(Interruption(kind, None, draws.uniform(0, starting_seconds)))
+            plan.append(Interruption(kind, None, draws.random()))
         else:
             step = 1 + int((number + draws.random()) / count * _UNTIL * steps)
-            plan.append(Interruption(kind, step, draws.uniform(0, 10 * step_seconds)))
+            plan.append(Interruption(kind, step, draws.uniform(0, 10)))
     return plan

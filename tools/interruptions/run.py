@@ -78,11 +78,18 @@ def main() -> int:
     print(f"in {folder}", flush=True)
 
     whole, starting_seconds, step_seconds = _uninterrupted(folder, bindings, flags.steps)
-    plan = draw_plan(flags.seed, flags.kills, flags.steps, starting_seconds, step_seconds)
+    plan = draw_plan(flags.seed, flags.kills, flags.steps)
 
     endings = []
     for number, interruption in enumerate(plan, 1):
-        ending = _interrupted(folder, bindings, interruption)
+        attempt = Attempt(folder, "interrupted", bindings)
+        if interruption.step is None:
+            attempt.wait(1, interruption.delay * starting_seconds)
+        elif attempt.wait(interruption.step):
+            time.sleep(interruption.delay * step_seconds)
+        ending = attempt.end(interruption.kind)
+        # Later starts are quicker: programs are compiled.
+        starting_seconds = ending.seconds_to_start or starting_seconds
         endings.append(ending)
         print(f"{number}. {_told(interruption, ending)}", flush=True)
         if ending.status == 0:
@@ -114,9 +121,10 @@ def _uninterrupted(folder: Path, bindings: list[str], steps: int) -> tuple[Endin
     begun = time.monotonic()
     attempt = Attempt(folder, "whole", bindings)
     attempt.wait(step=1)
-    started = time.monotonic()
     whole = _finished(attempt)
-    return whole, started - begun, (time.monotonic() - started) / steps
+    assert whole.seconds_to_start is not None
+    training = time.monotonic() - begun - whole.seconds_to_start
+    return whole, whole.seconds_to_start, training / steps
 
 
 def _finished(attempt: Attempt) -> Ending:
@@ -124,15 +132,6 @@ def _finished(attempt: Attempt) -> Ending:
     if ending.status:
         sys.exit(f"Training failed with status {ending.status}:\n{ending.log}")
     return ending
-
-
-def _interrupted(folder: Path, bindings: list[str], interruption: Interruption) -> Ending:
-    attempt = Attempt(folder, "interrupted", bindings)
-    if interruption.step is None:
-        attempt.wait(1, interruption.seconds)
-    elif attempt.wait(interruption.step):
-        time.sleep(interruption.seconds)
-    return attempt.end(interruption.kind)
 
 
 def _told(interruption: Interruption, ending: Ending) -> str:
