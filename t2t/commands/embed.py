@@ -50,8 +50,8 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
     refuse(bindings)
-    from t2t.decoding.batcher import Numbered
     from t2t.decoding.length_buckets import window_size
+    from t2t.decoding.prediction import Numbered
     from t2t.reporting.records import read_inputs
     from t2t.reporting.vectors import check_format, open_vectors
 

@@ -65,8 +65,8 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
-    from t2t.decoding.batcher import Numbered
     from t2t.decoding.length_buckets import window_size
+    from t2t.decoding.prediction import Numbered
     from t2t.reporting.records import open_output, read_inputs
 
     with contextlib.ExitStack() as stack:

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import jax
 
 from t2t.decoding.compiled import Compiled
 from t2t.decoding.length_buckets import Bucket, buckets, windows
-from t2t.decoding.prediction import Record, Throughput
+from t2t.decoding.prediction import Asked, Numbered, Throughput
 from t2t.errors import UserError
 from t2t.models.definition import Params
 
@@ -16,19 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Numbered(NamedTuple):
-    """A record, and its number in the stream, from 0."""
-
-    number: int
-    record: Record
-
-    @property
-    def name(self) -> str:
-        """For messages; counts from 1."""
-        return f"Record {self.number + 1}"
-
-
-def numbered(records: Iterable[Record | str | Numbered]) -> Iterator[Numbered]:
+def numbered(records: Iterable[Asked]) -> Iterator[Numbered]:
     """Yields each record; a string is its inputs. What has a number already keeps it."""
     for number, record in enumerate(records):
         if isinstance(record, Numbered):

@@ -9,11 +9,12 @@ import numpy as np
 
 from t2t.data.features import Feature, FramedFeature
 from t2t.decoding.around_texts import Frame, around_text
-from t2t.decoding.batcher import Batcher, Numbered, numbered
+from t2t.decoding.batcher import Batcher, numbered
 from t2t.decoding.blank_filling import fills_blanks
 from t2t.decoding.length_buckets import Bucket, padded, sizes_of
 from t2t.decoding.pooling import POOLINGS, embedded
 from t2t.decoding.position_limits import encoder_limit, position_limit
+from t2t.decoding.prediction import Numbered
 from t2t.decoding.reading import InputLimit
 from t2t.models.config import one_of
 from t2t.models.decoder_only import DecoderOnly

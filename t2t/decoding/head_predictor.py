@@ -7,9 +7,9 @@ import numpy as np
 
 from t2t.data.converters import HeadFeatureConverter
 from t2t.data.heads import HeadRows, Row
-from t2t.decoding.batcher import Batcher, Numbered, numbered
+from t2t.decoding.batcher import Batcher, numbered
 from t2t.decoding.length_buckets import Bucket
-from t2t.decoding.prediction import Prediction, Record
+from t2t.decoding.prediction import Asked, Numbered, Prediction, Record
 from t2t.decoding.reading import InputLimit, check_no_prefix
 from t2t.errors import UserError
 from t2t.models.definition import Model, Params
@@ -99,7 +99,7 @@ class HeadPredictor:
 
         self._outputs = self._batcher.compiled(outputs, params)
 
-    def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
+    def predict(self, records: Iterable[Asked]) -> Iterator[list[Prediction]]:
         """Yields the prediction for each record, in order, reading a little ahead.
 
         Args:

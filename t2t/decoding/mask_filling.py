@@ -10,11 +10,11 @@ from t2t.data.features import Feature
 from t2t.data.objectives.special_tokens import special_id
 from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.around_texts import Frame, around_text
-from t2t.decoding.batcher import Batcher, Numbered, numbered
+from t2t.decoding.batcher import Batcher, numbered
 from t2t.decoding.encoder_batches import encoder_batch
 from t2t.decoding.length_buckets import Bucket, padded, sizes_of
 from t2t.decoding.position_limits import position_limit
-from t2t.decoding.prediction import Prediction, Record
+from t2t.decoding.prediction import Asked, Numbered, Prediction
 from t2t.decoding.reading import InputLimit, check_no_prefix, text_of
 from t2t.decoding.written_tokens import encode_written
 from t2t.errors import UserError
@@ -58,7 +58,7 @@ class MaskFiller:
 
         self._likeliest = self._batcher.compiled(found, params)
 
-    def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
+    def predict(self, records: Iterable[Asked]) -> Iterator[list[Prediction]]:
         """Yields the filled text of each record, in order, reading a little ahead.
 
         Args:

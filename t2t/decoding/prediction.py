@@ -2,10 +2,26 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Record = Mapping[str, Any]
 """What is asked: "inputs", and possibly "prefix" (how the output begins) and "seed"."""
+
+
+class Numbered(NamedTuple):
+    """A record, and its number in the stream, from 0."""
+
+    number: int
+    record: Record
+
+    @property
+    def name(self) -> str:
+        """For messages; counts from 1."""
+        return f"Record {self.number + 1}"
+
+
+Asked = Record | str | Numbered
+"""A record, its inputs alone, or one that has a number already."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +78,6 @@ class Predicts(Protocol):
         """Of all calls up to now."""
         ...
 
-    def predict(self, records: Iterable[Record | str]) -> Iterator[Sequence[Prediction]]:
+    def predict(self, records: Iterable[Asked]) -> Iterator[Sequence[Prediction]]:
         """Yields one or more predictions for each record, in order, reading a little ahead."""
         ...

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from t2t.data import randomness
-from t2t.decoding.batcher import Batcher, Numbered, numbered
+from t2t.decoding.batcher import Batcher, numbered
 from t2t.decoding.beam import Beam
 from t2t.decoding.compiled import Compiled
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
 from t2t.decoding.length_buckets import Bucket
 from t2t.decoding.position_limits import position_limit
-from t2t.decoding.prediction import Prediction, Record
+from t2t.decoding.prediction import Asked, Numbered, Prediction
 from t2t.decoding.processors.allowed import check_some_allowed
 from t2t.decoding.prompts import check_generates, collate
 from t2t.decoding.reading import Draft, Output, Reader, until_end
@@ -82,7 +82,7 @@ class Predictor:
 
         return self._batcher.compiled(function, params)
 
-    def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
+    def predict(self, records: Iterable[Asked]) -> Iterator[list[Prediction]]:
         """Yields the predictions for each record, in order, reading a little ahead.
 
         There are as many as the strategy returns; beam search gives the best first, and may find

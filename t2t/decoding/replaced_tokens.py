@@ -9,13 +9,13 @@ import numpy as np
 
 from t2t.data.features import Feature
 from t2t.decoding.around_texts import Frame, around_text
-from t2t.decoding.batcher import Batcher, Numbered, numbered
+from t2t.decoding.batcher import Batcher, numbered
 from t2t.decoding.encoder_batches import encoder_batch
 from t2t.decoding.length_buckets import Bucket, padded, sizes_of
 from t2t.decoding.marked_text import marked
 from t2t.decoding.mask_filling import likeliest, masks_by_name
 from t2t.decoding.position_limits import row_limit
-from t2t.decoding.prediction import Prediction, Record
+from t2t.decoding.prediction import Asked, Numbered, Prediction
 from t2t.decoding.reading import InputLimit, check_no_prefix, text_of
 from t2t.decoding.written_tokens import encode_written
 from t2t.errors import UserError
@@ -85,7 +85,7 @@ class ReplacedTokenDetector:
 
         self._detect = self._batcher.compiled(detect, params)
 
-    def predict(self, records: Iterable[Record | str]) -> Iterator[list[Prediction]]:
+    def predict(self, records: Iterable[Asked]) -> Iterator[list[Prediction]]:
         """Yields the marked text of each record, in order, reading a little ahead.
 
         Args:

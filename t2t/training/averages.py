@@ -37,7 +37,7 @@ def restored_average(
     """
     state = abstract_sharded_state(model, optimizer, mesh, rules).opt_state
     averages: Any = jax.tree.map(
-        lambda x: x._replace(count=None) if isinstance(x, EmaState) else None,
+        lambda x: x._replace(updates=None) if isinstance(x, EmaState) else None,
         state,
         is_leaf=lambda x: isinstance(x, EmaState),
     )

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t2t.decoding.batcher import Batcher, Numbered, in_order, numbered
+from t2t.decoding.batcher import Batcher, in_order, numbered
+from t2t.decoding.prediction import Numbered
 from t2t.errors import UserError
 
 

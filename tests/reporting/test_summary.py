@@ -86,8 +86,8 @@ def test_progress_without_a_terminal_is_plain_lines(capsys):
     output = capsys.readouterr().out
     assert "training from step 10 to 20" in output
     assert (
-        "step 15/20  loss: a 2.000  1,234 tokens/s  0.25 s/step (checkpoint 10%)  MFU 42.5%  1 GiB  "
-        "goodput 90%  3 skipped  left 0:00:00"
+        "step 15/20  loss: a 2.000  1,234 tokens/s  0.25 s/step (checkpoint 10%)  MFU 42.5%  1 GiB"
+        "  goodput 90%  3 skipped  left 0:00:00"
     ) in output
     assert "eval at step 15: decoded: loss 0.500  exact_match 0.250" in output
     with Progress(0, 20, enabled=False) as silent:

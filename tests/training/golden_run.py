@@ -3,7 +3,8 @@
     python -m tests.training.golden_run tests/frozen/checkpoints/format_N.tar.xz
 
 Run it once per format, with the code that writes that format; never change what is there, nor what
-this run is: later versions go on from it. `expected.json` has what the code that wrote it read back.
+this run is: later versions go on from it. `expected.json` has what the code that wrote it read
+back.
 """
 
 import hashlib

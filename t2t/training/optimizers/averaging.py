@@ -12,9 +12,12 @@ from t2t.training.optimizers.optimizer import Optimizer
 
 
 class EmaState(NamedTuple):
-    """Number of updates done (int32 scalar), and the average of trained parameters."""
+    """Number of updates done (int32 scalar), and the average of trained parameters.
 
-    count: jax.Array
+    To evaluate the average, the number may be None.
+    """
+
+    updates: Any
     ema: Params
 
 
