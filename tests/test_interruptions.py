@@ -101,13 +101,13 @@ def test_a_second_run_in_the_folder_is_refused(start, folder):
     first = start("shared", "TRAIN_STEPS=100000")
     assert first.wait(1)
     second = start("shared", "TRAIN_STEPS=100000").end()
-    files = sorted(path.name for path in (folder / "shared").iterdir())
+    locks = [path.name for path in (folder / "shared" / "lock").iterdir()]
     ending = first.end(signal.SIGTERM)
     assert second.status == 1
     assert "is being written by another run: process" in " ".join(second.log.split())
     assert "Traceback" not in second.log
     assert ending.status == 128 + 15
-    assert files == sorted(path.name for path in (folder / "shared").iterdir())
+    assert locks == ["1.json"]
 
 
 @pytest.mark.parametrize("part", ["params", "train"])
