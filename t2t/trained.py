@@ -17,6 +17,7 @@ from t2t.errors import UserError
 from t2t.models.lora import make_model
 from t2t.models.portability import runnable_here
 from t2t.models.serialization import from_dict
+from t2t.paths import local_copy, run_folder
 from t2t.trained_model import TrainedModel
 from t2t.training.averages import restored_average
 from t2t.training.checkpoints import Checkpoints
@@ -48,7 +49,7 @@ def load_trained(
     Raises:
       UserError: if the folder, the checkpoint or the task does not exist or does not fit.
     """
-    run = RunDirectory(Path(model_dir).expanduser())
+    run = RunDirectory(run_folder(model_dir))
     generation: dict[str, Any] = {}
     if not run.config.exists() and run.model_gin.exists():
         for module in imports:
@@ -65,11 +66,13 @@ def load_trained(
             f"`t2t import` makes one of a folder of Hugging Face or T5X."
         )
     else:
-        config.load([str(run.config)], imports=imports)
+        config.load([str(local_copy(run.config))], imports=imports)
         arguments = config.arguments_of(train)
     mixture = mixture or arguments.get("mixture")
     task_or_mixture = get_mixture_or_task(mixture) if mixture else None
-    tokenizer: Path | Vocabulary | None = run.tokenizer if run.tokenizer.is_dir() else None
+    tokenizer: Path | Vocabulary | None = (
+        local_copy(run.tokenizer) if run.tokenizer.is_dir() else None
+    )
     if task_or_mixture is not None:
         features = task_or_mixture.output_features
         vocabularies = check_vocabularies(features, arguments["model"])

@@ -10,6 +10,7 @@ from typing import Any
 from t2t.errors import UserError, did_you_mean
 from t2t.models.definition import Params
 from t2t.models.parameter_paths import flatten, is_stacked, matching
+from t2t.paths import run_folder
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.partial_restore import restore_part, stored_params
 from t2t.training.run_directory import RunDirectory
@@ -146,7 +147,7 @@ class OpenedInitialization:
 
 def _folder(source: ParameterSource) -> Path:
     """Where the source's parameters are."""
-    run = RunDirectory(Path(source.model_dir).expanduser())
+    run = RunDirectory(run_folder(source.model_dir))
     if not run.checkpoints.exists():
         raise UserError(
             f"ParameterSource.model_dir: '{source.model_dir}' is not the folder of a run with "

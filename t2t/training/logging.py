@@ -1,14 +1,22 @@
 """Metrics to `metrics.jsonl` and TensorBoard."""
 
 import json
+import logging
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
+from t2t.paths import is_remote
 from t2t.replacing import replacing
 from t2t.training.run_directory import RunDirectory
+
+_UPLOAD_EVERY = 30.0  # seconds
+
+log = logging.getLogger(__name__)
 
 
 class MetricsLog:
@@ -49,13 +57,68 @@ class MetricsLog:
         for name, value in values.items():
             self._tensorboard.add_scalar(name, float(value), step)
 
+    def flush(self) -> None:
+        """Makes sure that what was written is in the run's folder; before a checkpoint is."""
+
     def close(self) -> None:
         """Flushes and closes the TensorBoard file."""
         self._tensorboard.close()
 
 
+class UploadedLog(MetricsLog):
+    """Of a run in an object store, where nothing can be appended: whole files are written again.
+
+    So they are half a minute behind, but never behind a checkpoint.
+    """
+
+    def __init__(self, run: RunDirectory, resume_step: int):
+        self._remote = run
+        self._local = RunDirectory(Path(tempfile.mkdtemp(prefix="t2t-log-")))
+        if run.metrics.exists():
+            self._local.metrics.write_bytes(run.metrics.read_bytes())
+        self._uploaded: dict[Path, int] = {}
+        self._last = time.monotonic()
+        super().__init__(self._local, resume_step)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        super().write(step, values)
+        if time.monotonic() - self._last > _UPLOAD_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        self._tensorboard.flush()
+        try:
+            for path in [self._local.metrics, *self._local.tensorboard.iterdir()]:
+                self._upload(path)
+        except Exception as error:  # of whatever kind the store's are; the next try may succeed
+            log.warning("the log could not be written to '%s': %s", self._remote.path, error)
+        self._last = time.monotonic()
+
+    def close(self) -> None:
+        super().close()
+        self.flush()
+        shutil.rmtree(self._local.path, ignore_errors=True)
+
+    def _upload(self, path: Path) -> None:
+        stat = path.stat() if path.exists() else None
+        if stat is None or self._uploaded.get(path) == stat.st_mtime_ns:
+            return
+        target = self._remote.path / path.relative_to(self._local.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+        self._uploaded[path] = stat.st_mtime_ns
+
+
+def open_metrics_log(run: RunDirectory, resume_step: int) -> MetricsLog:
+    """The log of a run, wherever its folder is."""
+    return (UploadedLog if is_remote(run.path) else MetricsLog)(run, resume_step)
+
+
 class NoLog:
     """Stands in for `MetricsLog` on all processes but the first."""
+
+    def flush(self) -> None:
+        """Does nothing."""
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Does nothing."""

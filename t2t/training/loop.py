@@ -30,7 +30,7 @@ from t2t.training.flops import train_flops
 from t2t.training.guard import Guard
 from t2t.training.initialization import Initialization
 from t2t.training.interruption import Interruption, Stopped
-from t2t.training.logging import MetricsLog, NoLog
+from t2t.training.logging import NoLog, open_metrics_log
 from t2t.training.losses.language_modeling import Loss
 from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.norms import NormGroups
@@ -170,7 +170,7 @@ def train(
         if is_main:
             it.describe(parameter_table(it.model, it.mesh, mesh.rules), config_text)
         step = int(state.step)
-        metrics_log = MetricsLog(run, step) if is_main else NoLog()
+        metrics_log = open_metrics_log(run, step) if is_main else NoLog()
         stack.callback(metrics_log.close)
         progress = stack.enter_context(Progress(step, total_steps, enabled=is_main))
         interruption = stack.enter_context(Interruption())
@@ -261,6 +261,7 @@ def train(
                         write_predictions(results, run.predictions, step)
             if save or stop:
                 lock.check()
+                metrics_log.flush()
                 with clock.of("checkpoint", after=metrics):
                     data = it.origin.to_dict() | rollbacks.stored()
                     data |= {"positions": all_rows(position).tolist(), "unlogged": unlogged}

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,6 +19,7 @@ from t2t.errors import UserError
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.lora import ADAPTERS, LoRA, make_model
+from t2t.paths import run_folder
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.initialization import Initialization, OpenedInitialization
 from t2t.training.losses.training_loss import TrainingLoss
@@ -139,7 +139,7 @@ def prepare(
     vocabularies = check_vocabularies(data.output_features, model)
     device_mesh = mesh.mesh()
     check_batch_size(batch_size, device_mesh, microbatches=microbatches, hosts=jax.process_count())
-    run = RunDirectory(Path(model_dir).expanduser())
+    run = RunDirectory(run_folder(model_dir))
     run.check_identity(model, vocabularies, lora)
     run.check_trainable()
     pipeline = TrainPipeline(

@@ -1,9 +1,9 @@
 """One run at a time writes a folder: a lock that is taken over only when its holder is dead.
 
-It needs nothing of the file system but that a file can be created exclusively, as on NFS and
-Lustre, too. Lock files are numbered. Who creates the next number holds the lock, so of several who
-try one wins; the newest file is never removed, so no number is used twice. Only the holder writes
-to its file: a counter every few seconds, and at the end that it is released.
+It needs nothing of the file system but that a file can be created exclusively, as on NFS, Lustre
+and Google's object store, too. Lock files are numbered. Who creates the next number holds the
+lock, so of several who try one wins; the newest file is never removed, so no number is used twice.
+Only the holder writes to its file: a counter every few seconds, and at the end that it is released.
 
 A holder is dead if its process is gone, where that can be seen, and else if a minute of this
 process's own waiting goes by in which its file does not change. No time of another machine or of a
@@ -15,7 +15,6 @@ import dataclasses
 import datetime
 import json
 import logging
-import os
 import threading
 import time
 import uuid
@@ -27,11 +26,10 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from t2t.errors import UserError
+from t2t.training.lock_files import lock_files
 from t2t.training.process_identity import ProcessIdentity
 
 log = logging.getLogger(__name__)
-
-_SIZE = 1024  # bytes of a lock file, always the same, so that rewriting one needs no space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +65,7 @@ class RunLock:
     """
 
     def __init__(self, folder: Path, beat: float = 5.0, patience: float = 60.0):
-        self._locked, self._folder = folder, folder / "lock"
+        self._locked = folder
         self._beat, self._patience = beat, patience
         self._lost = False
         self._ending = threading.Event()
@@ -78,12 +76,14 @@ class RunLock:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         self._self = Holder(ProcessIdentity.current(), now, uuid.uuid4().hex)
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._files = lock_files(self._locked / "lock")
             self._number = self._free_number()
             while not self._create():
                 self._number = self._free_number()
         except OSError as error:
-            raise UserError(f"Cannot write '{self._folder}': {error.strerror}.") from error
+            raise UserError(
+                f"Cannot write '{self._locked / 'lock'}': {error.strerror or error}."
+            ) from error
         self._thread.start()
         return self
 
@@ -99,7 +99,7 @@ class RunLock:
         with contextlib.suppress(OSError):  # a folder out of reach cannot be written either
             self._lost = self._lost or not self._holds()
         if self._lost:
-            taker = Holder.parse(self._text(self._newest()))
+            taker = Holder.parse(self._files.read(self._newest()))
             what = f"was taken over by {taker}" if taker else "has lost its lock file"
             raise UserError(
                 f"'{self._locked}' {what}. This process did not run, or did not reach the folder, "
@@ -114,7 +114,7 @@ class RunLock:
           UserError: if it is alive.
         """
         newest, first, waits = self._newest(), None, 0
-        while (text := self._text(newest)) is not None:
+        while (text := self._files.read(newest)) is not None:
             holder = Holder.parse(text)
             if holder and holder.released:
                 break
@@ -140,22 +140,19 @@ class RunLock:
 
     def _create(self) -> bool:
         """Creates the lock file of our number; False if another process was faster."""
-        path = self._path(self._number)
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        except FileExistsError:
+        if not self._files.create(self._number):
             return False
         try:
             self._write()
         except OSError:
-            path.unlink(missing_ok=True)
+            self._files.remove(self._number)
             raise
         if self._newest() != self._number:  # the number had been used, and its file removed
-            path.unlink(missing_ok=True)
+            self._files.remove(self._number)
             return False
-        for number in self._numbers():
+        for number in self._files.numbers():
             if number < self._number:
-                self._path(number).unlink(missing_ok=True)
+                self._files.remove(number)
         return True
 
     def _keep_beating(self) -> None:
@@ -165,33 +162,17 @@ class RunLock:
                     self._write(beats=self._self.beats + 1)
 
     def _holds(self) -> bool:
-        found = Holder.parse(self._text(self._number))
+        found = Holder.parse(self._files.read(self._number))
         ours = found is not None and found.token == self._self.token
         return ours and self._newest() == self._number
 
     def _write(self, **changes) -> None:
-        """Overwrites our file in place; never creates it, so that a lock lost stays lost."""
+        """Changes what our file says; a lock that was lost stays lost."""
         self._self = dataclasses.replace(self._self, **changes)
-        file = os.open(self._path(self._number), os.O_WRONLY)
-        try:
-            os.write(file, json.dumps(dataclasses.asdict(self._self)).ljust(_SIZE).encode())
-        finally:
-            os.close(file)
-
-    def _numbers(self) -> list[int]:
-        return [int(path.stem) for path in self._folder.glob("*.json") if path.stem.isdecimal()]
+        self._files.write(self._number, json.dumps(dataclasses.asdict(self._self)))
 
     def _newest(self) -> int:
-        return max(self._numbers(), default=0)
-
-    def _text(self, number: int) -> str | None:
-        try:
-            return self._path(number).read_text(errors="replace")
-        except FileNotFoundError:
-            return None
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number}.json"
+        return max(self._files.numbers(), default=0)
 
 
 class HeldElsewhere:

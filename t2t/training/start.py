@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +12,7 @@ from t2t.errors import UserError
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.lora import ADAPTERS, LoRA
+from t2t.paths import run_folder
 from t2t.training.checkpoints import Checkpoints
 from t2t.training.initialization import (
     Initialization,
@@ -164,7 +164,7 @@ def initialization_from(
     """What `train.init_from` means; raises UserError unless a plain folder is of this model."""
     if init_from is None or isinstance(init_from, Initialization):
         return init_from
-    source = RunDirectory(Path(init_from).expanduser())
+    source = RunDirectory(run_folder(init_from))
     if not source.identity.exists():
         raise UserError(f"train.init_from: '{init_from}' is not the folder of a run.")
     source.check_identity(model)
