@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import gin
 from t2t.errors import UserError, did_you_mean
-from t2t.paths import shipped
+from t2t.paths import is_remote, local_copy, run_folder, shipped
 from t2t.typechecks import describe, matches
 from t2t.user_modules import import_user_module
 
@@ -267,6 +267,8 @@ def _checked(target: Callable, call: Callable) -> Callable:
 
 
 def _find(file: str, folders: Sequence[str]) -> Path:
+    if is_remote(file):
+        return _fetched(file)
     candidates = [Path(file).expanduser(), *(Path(folder) / file for folder in folders)]
     for path in candidates:
         if path.is_file():
@@ -281,6 +283,13 @@ def _find(file: str, folders: Sequence[str]) -> Path:
         f"{did_you_mean(file, known)} Add a folder with --gin_search_paths, or use one of: "
         f"{', '.join(sorted(known))}."
     )
+
+
+def _fetched(file: str) -> Path:
+    try:
+        return local_copy(run_folder(file))
+    except OSError as error:
+        raise UserError(f"Gin file '{file}' cannot be read: {error}.") from error
 
 
 def _parse_file(path: Path, folders: Sequence[str], including: tuple[Path, ...]) -> None:

@@ -66,7 +66,7 @@ def load_trained(
             f"`t2t import` makes one of a folder of Hugging Face or T5X."
         )
     else:
-        config.load([str(local_copy(run.config))], imports=imports)
+        config.load([str(run.config)], imports=imports)
         arguments = config.arguments_of(train)
     mixture = mixture or arguments.get("mixture")
     task_or_mixture = get_mixture_or_task(mixture) if mixture else None

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from t2t.errors import UserError
-from t2t.training import process_identity, run_lock
+from t2t.training import lock_files, process_identity, run_lock
 from t2t.training.loop import train
 from t2t.training.process_identity import ProcessIdentity
 from t2t.training.run_lock import Holder, RunLock, hold_run_lock
@@ -278,7 +278,7 @@ def test_no_space_is_a_message_and_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(run_lock.os, "write", full)
+    monkeypatch.setattr(lock_files.os, "write", full)
     with pytest.raises(UserError, match=r"Cannot write .*No space left"), quick(tmp_path):
         pass
     assert not list((tmp_path / "lock").iterdir())
