@@ -15,7 +15,7 @@ from t2t.data.sources import InMemoryDataSource
 from t2t.interop.adaptation import adapt
 from t2t.models.definition import Model
 from t2t.paths import shipped
-from t2t.training import loop
+from t2t.training import loop, preparation
 from t2t.training.partitioning import MeshShape
 from t2t.training.state import init_state
 from t2t.training.step import make_train_step
@@ -101,7 +101,7 @@ def pipeline_of(given):
 
 @pytest.fixture
 def one_text(monkeypatch):
-    monkeypatch.setattr(loop, "get_mixture_or_task", of_one_text)
+    monkeypatch.setattr(preparation, "get_mixture_or_task", of_one_text)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

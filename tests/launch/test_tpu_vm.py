@@ -35,6 +35,14 @@ def cloud(tmp_path):
     return folder
 
 
+# What a shell starts in the background ignores SIGINT, as does all that it starts in turn.
+HEEDS_CTRL_C = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def launch(cloud, *words):
     path = f"{cloud / 'bin'}{os.pathsep}{os.environ['PATH']}"
     flags = []
@@ -43,7 +51,7 @@ def launch(cloud, *words):
         flags = [f"--wheel={wheel}", "--poll_seconds=0.05"]
     verb, *rest = words
     return subprocess.Popen(
-        [sys.executable, str(TOOL), verb, *flags, *rest],
+        [sys.executable, "-c", HEEDS_CTRL_C, sys.executable, str(TOOL), verb, *flags, *rest],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -89,7 +89,7 @@ def test_says_what_was_measured(result):
     activations = from_dict(report["model"]).encoder.feed_forward.activations
     expected = t5(**TINY, activations=activations, compute=compute)
     assert from_dict(report["model"]) == expected
-    assert report["mesh"] == {"data": 1, "fsdp": 2, "tensor": 1}
+    assert report["mesh"] == {"data": 1, "fsdp": 2, "sequence": 1, "tensor": 1}
     assert (report["platform"], report["device_count"]) == ("cpu", 2)
     assert (report["optimizer"], report["microbatches"]) == ("adafactor", 2)
     for name in ("parameters", "lower_seconds", "compile_seconds", "first_step_seconds"):
@@ -104,7 +104,7 @@ def test_says_what_was_measured(result):
     ("words", "message"),
     [
         (["--gin_file=models/byte_tiny.gin"], "Did you mean 'models/bytes_tiny.gin'"),
-        (["--batch_size=6", "--microbatches=4"], "4 microbatches do not divide a batch of 6 rows"),
+        (["--batch_size=6", "--microbatches=4"], "6 rows does not divide over 4 microbatches"),
         (["--compare_torch", "--optimizer=adafactor"], "compares AdamW"),
     ],
 )
