@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import jax
 import pytest
@@ -16,13 +15,18 @@ from t2t.paths import run_folder
 from tests import gcs_server
 
 TASK = """
+import os
+import time
 import t2t
 def pairs(split):
     return [{"w": f"{7919 * n}"} for n in range(300 if split == "train" else 20)]
+def slowly(example):
+    time.sleep(float(os.environ.get("SECONDS_PER_EXAMPLE", 0)))
+    return {"inputs": f"say {example['w']}", "targets": example["w"]}
 text = t2t.Feature(t2t.ByteVocabulary())
 t2t.TaskRegistry.add("echo", source=t2t.FunctionDataSource(pairs, splits=["train", "validation"]),
-    preprocessors=[t2t.text_to_text("say {w}", "{w}")],
-    output_features={"inputs": text, "targets": text}, metric_fns=[t2t.exact_match])
+    preprocessors=[slowly], output_features={"inputs": text, "targets": text},
+    metric_fns=[t2t.exact_match])
 """
 REMOTE = "gs://bucket/runs/echo"
 WORDS = [
@@ -70,12 +74,13 @@ def runs(tmp_path_factory):
         killed = subprocess.Popen(
             command("train", *WORDS, f"--model_dir={REMOTE}"),
             stderr=subprocess.PIPE,
-            **{k: v for k, v in options.items() if k != "timeout"},
+            text=True,
+            cwd=folder,
+            env=environment | {"SECONDS_PER_EXAMPLE": "0.008"},
         )
         for line in killed.stderr:
-            if "checkpoint of step 40" in line:
+            if "checkpoint of step 20" in line:
                 break
-        time.sleep(0.5)
         second = run("train", *WORDS, f"--model_dir={REMOTE}")
         killed.send_signal(signal.SIGKILL)
         killed.wait()
@@ -99,6 +104,7 @@ def deterministic(text):
 def test_a_run_that_was_killed_goes_on_to_the_metrics_of_one_on_a_disk(runs):
     assert runs["resumed"].returncode == 0, told(runs["resumed"])
     assert "resuming from the checkpoint of step" in told(runs["resumed"])
+    assert "step 60/60" in told(runs["resumed"])
     here = (runs["folder"] / "here" / "metrics.jsonl").read_text()
     assert deterministic(runs["metrics"]) == deterministic(here)
 

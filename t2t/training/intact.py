@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
+import fsspec
 import jax
 import numpy as np
 from etils import epath
@@ -11,6 +12,7 @@ from jax.experimental import multihost_utils
 
 from t2t.errors import UserError
 from t2t.training.manifest import damage
+from t2t.training.sealing import is_local
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +71,18 @@ def set_aside(directory: epath.Path, steps: Sequence[int]) -> None:
         for step in steps:
             with contextlib.suppress(OSError):
                 (aside / str(step)).rmtree(missing_ok=True)
-            (directory / str(step)).rename(aside / str(step))
+            _move(directory / str(step), aside / str(step))
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("damaged checkpoints set aside")
     log.warning("moved to %s: %s", aside, ", ".join(map(str, steps)))
+
+
+def _move(folder: epath.Path, target: epath.Path) -> None:
+    if is_local(folder):
+        folder.rename(target)
+    else:  # there, a folder is but the beginning of names
+        system, path = fsspec.core.url_to_fs(str(folder))
+        system.mv(path, str(target), recursive=True)
 
 
 def _damage(folder: epath.Path) -> str | None:
