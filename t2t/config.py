@@ -278,11 +278,16 @@ def _find(file: str, folders: Sequence[str]) -> Path:
         for folder in folders[1:]
         for path in sorted(Path(folder).rglob("*.gin"))
     }
+    hint = did_you_mean(file, known) or f" t2t brings {', '.join(_groups(known))}."
     raise UserError(
-        f"Gin file '{file}' does not exist, here or in {', '.join(folders[1:])}."
-        f"{did_you_mean(file, known)} Add a folder with --gin_search_paths, or use one of: "
-        f"{', '.join(sorted(known))}."
+        f"Gin file '{file}' does not exist, here or in {', '.join(folders[1:])}.{hint} Add other "
+        f"folders with --gin_search_paths."
     )
+
+
+def _groups(files: Iterable[str]) -> list[str]:
+    """Files of no folder by name, the others by folder: "models/…"."""
+    return sorted({f"{name.split('/')[0]}/…" if "/" in name else name for name in files})
 
 
 def _fetched(file: str) -> Path:
