@@ -67,11 +67,16 @@ class Shares:
         parts = [Path(f"{target}.{i}-of-{self._count}.tmp") for i in range(self._count)]
         with contextlib.ExitStack() as stack:
             stack.callback(parts[self._index].unlink, missing_ok=True)
-            try:
-                with parts[self._index].open("wb") as file:
-                    yield lambda *what: pickle.dump(what, file)
-            except OSError as error:
-                raise UserError(f"Cannot write beside '{target}': {error.strerror}.") from error
+            with _told(target):
+                file = stack.enter_context(parts[self._index].open("wb"))
+
+            def write_part(*what: Any) -> None:
+                with _told(target):
+                    pickle.dump(what, file)
+
+            yield write_part
+            with _told(target):
+                file.close()
             others.meet("written")
             if self._index == 0:
                 with opened() as write:
@@ -94,3 +99,12 @@ class Shares:
                         yield pickle.load(file)
                     except EOFError:  # the shares are dealt in turn, so none has more
                         return
+
+
+@contextlib.contextmanager
+def _told(target: str) -> Iterator[None]:
+    """Makes a message of what the file system says of a file beside `target`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"Cannot write beside '{target}': {error.strerror}.") from error
