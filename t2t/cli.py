@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words, bindings = _split_bindings(list(sys.argv[1:] if argv is None else argv))
     sys.path.insert(0, os.getcwd())  # for --import, as `python -m` has it
     args = _parser().parse_args(words)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("t2t").setLevel(logging.INFO)
     logging.getLogger("jax").setLevel(logging.ERROR)
     # Orbax logs, with tracebacks, what it then raises, and we report.
     logging.getLogger("absl").setLevel(logging.CRITICAL)

@@ -9,6 +9,7 @@ import email.policy
 import itertools
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -70,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 status, headers, content = self._handle(method, self.path, body)
             except Refused as refused:
-                status, headers, content = refused.args[0], {}, b"{}"
+                status, headers, content = refused.args[0], {}, b""
         self.send_response(status)
         for name, value in {**headers, "Content-Length": len(content)}.items():
             self.send_header(name, str(value))
@@ -193,7 +194,7 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 status, _, content = self._handle(method, target, b"")
             except Refused as refused:
-                status, content = refused.args[0], b"{}"
+                status, content = refused.args[0], b""
             answers.append(
                 b"--x\r\nContent-Type: application/http\r\n\r\n"
                 + f"HTTP/1.1 {status.value} {status.phrase}\r\n\r\n".encode()
@@ -228,12 +229,20 @@ def _parts(content_type: str, body: bytes) -> list[bytes]:
     return [part.get_payload(decode=True) for part in message.iter_parts()]
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Clients that are killed break their connections: no error of the server."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextlib.contextmanager
 def serve() -> Iterator[str]:
     """The address of a server that ends with the block."""
     handler = type("Handler", (Handler,), {"store": Store()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -114,7 +114,7 @@ def join_processes(args: argparse.Namespace) -> None:
     if place:
         join(place, timeout=timeout, heartbeat=args.heartbeat_timeout)
         if not speaks_for_all():
-            logging.getLogger().setLevel(logging.WARNING)
+            logging.getLogger("t2t").setLevel(logging.WARNING)
 
 
 def speaks_for_all() -> bool:
