@@ -57,7 +57,7 @@ class CheckpointPolicy:
         """The rules of what to keep, for Orbax.
 
         Args:
-          metrics: by step, of the checkpoints that are there; not changed by Orbax.
+          metrics: by step, of all checkpoints; looked up at each save.
         """
         rules: list[Any] = [checkpoint_managers.LatestN(self.keep_latest), _Planned(self.every)]
         if self.keep_every:
@@ -84,7 +84,8 @@ class _Planned:
 class _Best:
     """Keeps the best; those without the metric, or where it is NaN, are not among them.
 
-    Orbax's own rule needs metrics that Orbax read, which fails for all if one file is damaged.
+    Orbax's own rule needs metrics that Orbax read, which fails for all if one file is damaged, and
+    forgets those of a manager that was closed.
     """
 
     policy: CheckpointPolicy
@@ -94,7 +95,7 @@ class _Best:
         """Which of the checkpoints to keep."""
         del context
         policy = self.policy
-        known = {c.step: c.metrics or self.metrics.get(c.step, {}) for c in checkpoints}
+        known = {c.step: self.metrics.get(c.step, {}) for c in checkpoints}
         kept = best_steps(known, policy.best_metric, policy.best_mode)[: policy.keep_best]
         return [checkpoint.step in kept for checkpoint in checkpoints]
 

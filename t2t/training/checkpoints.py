@@ -216,6 +216,7 @@ class Checkpoints:
         )
         try:
             check_space(self._directory, jax.tree.leaves(state))
+            self._metrics[step] = dict(metrics or {})
             self._manager.save(step, args=items, metrics=metrics and dict(metrics), force=True)
         except Exception as error:
             raise self._failed(step, error) from error

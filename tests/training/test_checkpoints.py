@@ -1,5 +1,7 @@
 """Saving, keeping, restoring; `test_checkpoints_*.py` have what goes wrong."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -130,6 +132,19 @@ def test_the_best_survive_restarts(folder, state):
         assert checkpoints.best_step() == 7
         assert checkpoints.best_step(mode="max") == 2
         assert checkpoints.best_step("accuracy") is None
+
+
+def test_the_best_survive_a_save_that_fails(folder, state, monkeypatch):
+    policy = CheckpointPolicy(keep_latest=1, keep_best=1, on_failure="continue")
+    with Checkpoints(folder, policy) as checkpoints:
+        for step, loss in enumerate([1.0, 2.0, 3.0, 4.0], start=1):
+            with monkeypatch.context() as patch:
+                if step == 2:
+                    patch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+                checkpoints.save(at(state, step), {}, {"loss": loss})
+        checkpoints.wait()
+        assert checkpoints.failures == 1
+        assert checkpoints.steps() == [1, 4]
 
 
 def test_blocking_seconds_are_returned(folder, state):
