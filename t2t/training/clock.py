@@ -35,6 +35,11 @@ class Clock:
         """Counts time that has passed as `activity`."""
         self._seconds[activity] += seconds
 
+    def write_off(self, activity: str) -> None:
+        """Counts all time since the last lap as `activity`: what was done in it is lost."""
+        self._seconds.clear()
+        self.claim(activity, time.perf_counter() - self._lap_began)
+
     def lap(self) -> dict[str, float]:
         """Seconds by activity since the last lap; they add up to the time that passed."""
         now = time.perf_counter()

@@ -224,7 +224,7 @@ def train(
                 if rollbacks.are_due(window):
                     lock.check()
                     del state, metrics
-                    with watch.patiently(), clock.of("rollback"):
+                    with watch.patiently():
                         new = rollbacks.go_back(step, window, checkpoints, begin)
                         batches.close()
                         batches = DeviceBatches(pipeline, it.mesh, data_workers, all_rows(position))
@@ -232,6 +232,7 @@ def train(
                         metrics_log.go_back(step)
                         step_log.restart(new.unlogged)
                         speed.productive = metrics_log.total(PRODUCTIVE)
+                        clock.write_off("rollback")
                     if stop:
                         raise Stopped(interruption.signal, step, total_steps)
                     continue

@@ -5,13 +5,15 @@ Two batches in a row give NaN, the sixth and the seventh.
 
 import dataclasses
 import itertools
+from time import monotonic
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t2t.training import throughput
+from t2t.training import clock, throughput
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.guard import Guard
 from t2t.training.interruption import Stopped
@@ -169,6 +171,24 @@ def test_too_many_in_a_row_go_back_and_leave_out_the_batches_since(going_back, c
     assert [line["guard/rollbacks"] for line in logged] == [0, 0, 1, 1, 1, 1]
     assert [line["guard/skipped"] for line in logged] == [0, 0, 2, 2, 2, 2]
     assert "Going back from step 8 to the checkpoint of step 4 and leaving out the 4" in caplog.text
+
+
+def test_time_that_is_lost_by_going_back_is_no_step_s(going_back, monkeypatch):
+    experiment, _ = going_back
+    original, calls, late = throughput.StepLog.add, itertools.count(1), []
+
+    def add(self, metrics):
+        original(self, metrics)
+        if next(calls) in (7, 8):  # those since the last log line
+            late.append(10_000.0)
+
+    monkeypatch.setattr(throughput.StepLog, "add", add)
+    monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=lambda: monotonic() + sum(late)))
+    train(**experiment)
+    [line] = [x for x in log_lines(experiment) if "perf/rollback_seconds" in x]
+    assert line["step"] == 6
+    assert line["perf/rollback_seconds"] >= 20_000
+    assert line["perf/productive_seconds"] <= line["perf/step_seconds"] < 20_000
 
 
 def crash_after_steps(count, monkeypatch):
