@@ -176,6 +176,7 @@ def test_too_many_in_a_row_go_back_and_leave_out_the_batches_since(going_back, c
 def test_time_that_is_lost_by_going_back_is_no_step_s(going_back, monkeypatch):
     experiment, _ = going_back
     original, calls, late = throughput.StepLog.add, itertools.count(1), []
+    counter = SimpleNamespace(perf_counter=lambda: monotonic() + sum(late))
 
     def add(self, metrics):
         original(self, metrics)
@@ -183,7 +184,7 @@ def test_time_that_is_lost_by_going_back_is_no_step_s(going_back, monkeypatch):
             late.append(10_000.0)
 
     monkeypatch.setattr(throughput.StepLog, "add", add)
-    monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=lambda: monotonic() + sum(late)))
+    monkeypatch.setattr(clock, "time", counter)
     train(**experiment)
     [line] = [x for x in log_lines(experiment) if "perf/rollback_seconds" in x]
     assert line["step"] == 6
