@@ -1,6 +1,8 @@
 """Numbered files of which only one process can create each: what a lock needs of a file system."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -73,13 +75,26 @@ class FilesOnDisk:
         return self._folder / f"{number}.json"
 
 
+@contextlib.contextmanager
+def _out_of_reach() -> Iterator[None]:
+    """Errors of an object store, each library's own, become OSErrors."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
 class ObjectsInStore:
     """In a bucket, where an object can be made on condition that there is none of its name."""
 
+    @_out_of_reach()
     def __init__(self, folder: str):
         """Takes a URL; a bucket needs no folders."""
         self._system, self._folder = fsspec.core.url_to_fs(folder)
 
+    @_out_of_reach()
     def create(self, number: int) -> bool:
         try:
             self._system.pipe_file(self._path(number), b" ", mode="create")
@@ -87,23 +102,27 @@ class ObjectsInStore:
             return False
         return True
 
+    @_out_of_reach()
     def write(self, number: int, text: str) -> None:
         if self.read(number) is None:
             raise FileNotFoundError(self._path(number))
         self._system.pipe_file(self._path(number), text.encode())
 
+    @_out_of_reach()
     def read(self, number: int) -> str | None:
         try:
             return self._system.cat_file(self._path(number)).decode(errors="replace")
         except FileNotFoundError:
             return None
 
+    @_out_of_reach()
     def remove(self, number: int) -> None:
         try:
             self._system.rm_file(self._path(number))
         except FileNotFoundError:
             return
 
+    @_out_of_reach()
     def numbers(self) -> list[int]:
         try:
             paths = self._system.ls(self._folder, detail=False, refresh=True)

@@ -38,3 +38,19 @@ def test_a_file_that_is_gone_is_not_made_again(files):
     with pytest.raises(FileNotFoundError):
         files.write(1, "back")
     assert files.numbers() == []
+
+
+class BrokenStore:
+    def __getattr__(self, name):
+        raise RuntimeError("503: try again later")  # each library has errors of its own
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [("create", [1]), ("write", [1, ""]), ("read", [1]), ("remove", [1]), ("numbers", [])],
+)
+def test_a_store_that_fails_is_out_of_reach_as_a_disk_may_be(method, arguments):
+    files = ObjectsInStore("memory://bucket/run/lock")
+    files._system = BrokenStore()
+    with pytest.raises(OSError, match="try again later"):
+        getattr(files, method)(*arguments)
