@@ -114,6 +114,21 @@ def test_a_request_to_stop_reaches_all_and_nobody_is_hurried(number):
     assert err == ""
 
 
+def test_a_request_to_stop_reaches_a_process_that_is_being_started(local, monkeypatch, capfd):
+    start = subprocess.Popen
+
+    def start_and_be_told(*args, **options):
+        process = start(*args, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return process
+
+    monkeypatch.setattr(local.subprocess, "Popen", start_and_be_told)
+    program = "import time; time.sleep(20); print('was not told')"
+    processes = local.Processes([sys.executable, "-c", program], [os.environ] * 2)
+    assert processes.run(grace=30) == 143
+    assert capfd.readouterr().out == ""
+
+
 def test_ctrl_c_is_seen_once():
     program = """
 import signal, time

@@ -156,6 +156,8 @@ class Processes:
                 start_new_session=True,
             )
             self._running[index] = process
+            for number in list(self._asked):  # while it was being started
+                process.send_signal(number)
             for source, sink in (
                 (process.stdout, sys.stdout.buffer),
                 (process.stderr, sys.stderr.buffer),
@@ -204,12 +206,13 @@ class Processes:
 
 
 def _copy(source: BinaryIO, sink: BinaryIO, index: int) -> None:
-    for line in source:
-        try:
-            sink.write(b"[%d] %s" % (index, line if line.endswith(b"\n") else line + b"\n"))
-            sink.flush()
-        except BrokenPipeError:  # nobody reads any more, as after `| head`; the processes go on
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sink.fileno())
+    with source:
+        for line in source:
+            try:
+                sink.write(b"[%d] %s" % (index, line if line.endswith(b"\n") else line + b"\n"))
+                sink.flush()
+            except BrokenPipeError:  # nobody reads any more, as after `| head`; all go on
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sink.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
