@@ -40,6 +40,7 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
+    check(args)
     from t2t import config
     from t2t.planning.topology import open_topology
 
@@ -54,8 +55,6 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     from t2t.planning.report import report, to_dict
     from t2t.training.loop import train
 
-    if args.decode_batch_size is not None and args.decode_batch_size < 0:
-        raise UserError("--decode_batch_size must not be negative.")
     search_paths = [path for path in args.gin_search_paths.split(",") if path]
     config.load(args.gin_file, bindings, search_paths, args.imports)
     config.fill_in({"MODEL_DIR": UNKNOWN, "MIXTURE": UNKNOWN, "TRAIN_STEPS": 1})
@@ -65,6 +64,18 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     plan = plan_of(arguments, topology, decode_batch_size=rows_to_decode(args, arguments))
     print(json.dumps(to_dict(plan), indent=2) if args.json else report(plan))
     return 0 if plan.fits else 1
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuses flags that do not go together before anything is compiled."""
+    if args.decode_batch_size is not None and args.decode_batch_size < 0:
+        raise UserError("--decode_batch_size must not be negative.")
+    if args.search is None and args.search_batch_sizes:
+        raise UserError("--search_batch_sizes needs --search=N, the most programs to compile.")
+    if args.search is not None and args.search < 1:
+        raise UserError(f"--search must be at least 1, got {args.search}.")
+    if args.search is not None and args.json:
+        raise UserError("--search prints a table: leave --json out.")
 
 
 def search(args: argparse.Namespace, arguments: dict[str, Any], topology: Any) -> int:
@@ -77,8 +88,8 @@ def search(args: argparse.Namespace, arguments: dict[str, Any], topology: Any) -
         raise UserError(
             f"--search_batch_sizes={args.search_batch_sizes} are no numbers, such as 256,512."
         ) from None
-    if args.search < 1 or min(sizes, default=1) < 1 or args.json:
-        raise UserError("--search and --search_batch_sizes want positive numbers, and no --json.")
+    if min(sizes, default=1) < 1:
+        raise UserError(f"--search_batch_sizes={args.search_batch_sizes} must be above 0.")
 
     def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)

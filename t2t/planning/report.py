@@ -188,7 +188,7 @@ def size(number: int) -> str:
     """Three digits and a binary prefix: 1.23 GiB."""
     for power, prefix in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
         if number >= 2**power:
-            return f"{number / 2**power:.3g} {prefix}"
+            return f"{_three_digits(number / 2**power)} {prefix}"
     return f"{number} B"
 
 
@@ -207,4 +207,9 @@ def _recomputed(program: ProgramPlan) -> str | None:
 
 
 def _seconds(number: float) -> str:
-    return f"{number * 1000:.3g} ms"
+    return f"{_three_digits(number * 1000)} ms"
+
+
+def _three_digits(number: float) -> str:
+    """At least; never with an exponent above: 0.123, 1.23, 1,234."""
+    return f"{number:,.0f}" if number >= 999.5 else f"{number:.3g}"

@@ -11,7 +11,7 @@ from t2t.models.definition import Model
 from t2t.planning.chips import CHIPS
 from t2t.planning.job import job_of
 from t2t.planning.plan import plan_of
-from t2t.planning.report import report, to_dict
+from t2t.planning.report import report, size, to_dict
 from t2t.planning.topology import open_topology
 from t2t.training.partitioning import MeshShape
 from t2t.training.state import init_state, state_shardings
@@ -168,6 +168,14 @@ def test_the_report_and_its_json_say_the_same():
     assert sent == sum(c.total_bytes for c in estimate.train.collectives)
     assert facts["fits"] is True
     assert facts["batch_size"] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1000, "1000 B"), (1023 * 2**10, "1,023 KiB"), (5 * 2**19, "2.5 MiB"), (2**51, "2,048 TiB")],
+)
+def test_sizes_have_no_exponents(number, text):
+    assert size(number) == text
 
 
 def test_what_training_would_refuse():
