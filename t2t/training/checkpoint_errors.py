@@ -1,4 +1,4 @@
-"""What to say when a checkpoint cannot be saved."""
+"""What to say when a checkpoint cannot be saved or used."""
 
 import re
 import shutil
@@ -48,6 +48,15 @@ def stopped_by(failure: UserError) -> UserError:
     return UserError(
         f"{failure} Free some space or mend the folder, and run the same command again to go on "
         f"from it."
+    )
+
+
+def other_optimizer(checkpoint: epath.Path, differing: str) -> UserError:
+    """The message for a state that is not of this run's optimiser; `differing` is how it shows."""
+    return UserError(
+        f"Checkpoint {checkpoint} has the state of another optimizer, or of other trained "
+        f"parameters: {differing}. To change train.optimizer or train.trainable, start a new "
+        f"MODEL_DIR with train.init_from set to this one."
     )
 
 

@@ -18,7 +18,13 @@ from etils import epath
 
 from t2t.errors import UserError
 from t2t.models.definition import Params
-from t2t.training.checkpoint_errors import check_space, first_line, save_failed, stopped_by
+from t2t.training.checkpoint_errors import (
+    check_space,
+    first_line,
+    other_optimizer,
+    save_failed,
+    stopped_by,
+)
 from t2t.training.checkpoint_leftovers import DELETED, Leftovers
 from t2t.training.checkpoint_policy import CheckpointPolicy, best_steps
 from t2t.training.intact import choose, set_aside
@@ -103,15 +109,19 @@ class Checkpoints:
         start = time.perf_counter()
         assert self._policy is not None, "opened for reading only"
         self._policy.check_metrics(metrics)
-        self._attempt(self._settle)
-        if self._attempt(lambda: self._begin(state, data, metrics)):
+        self.settle()
+        if self._attempt(lambda: self._begin(state, data, metrics), int(state.step)):
             self._failure = None
         self.tidy()
         return time.perf_counter() - start
 
+    def settle(self) -> None:
+        """Waits until no save is running; raises UserError if it failed and training is to stop."""
+        self._attempt(self._manager.wait_until_finished)
+
     def wait(self) -> None:
         """Waits until every save is committed; raises UserError if the last one failed."""
-        self._attempt(self._settle)
+        self.settle()
         if self._failure:
             raise stopped_by(self._failure)
         self.tidy()
@@ -189,18 +199,19 @@ class Checkpoints:
         with contextlib.suppress(Exception):  # repeats the error of a failed save
             self._manager.close()
 
-    def _attempt(self, action: Callable[[], None]) -> bool:
-        """Whether it succeeded; raises its UserError if the policy is to stop."""
+    def _attempt(self, action: Callable[[], None], step: int | None = None) -> bool:
+        """Whether it succeeded; raises UserError if the policy is to stop; `step` is for that."""
         try:
             action()
-        except UserError as error:
+        except Exception as cause:
+            error = self._failed(step, cause)
             stop = self._policy is None or self._policy.on_failure == "stop"
             self._close()
             self._leftovers.remove_unfinished()
             if jax.process_count() == 1 or not stop:  # opening waits for all; some may not fail
                 self._manager = self._open()
             if stop:
-                raise stopped_by(error) from error
+                raise stopped_by(error) from cause
             self.failures += 1
             self._failure = error
             log.error("%s Training goes on (CheckpointPolicy.on_failure = 'continue').", error)
@@ -214,18 +225,9 @@ class Checkpoints:
             train=ocp.args.StandardSave(train_item(state)),
             data=ocp.args.JsonSave(dict(data)),
         )
-        try:
-            check_space(self._directory, jax.tree.leaves(state))
-            self._metrics[step] = dict(metrics or {})
-            self._manager.save(step, args=items, metrics=metrics and dict(metrics), force=True)
-        except Exception as error:
-            raise self._failed(step, error) from error
-
-    def _settle(self) -> None:
-        try:
-            self._manager.wait_until_finished()
-        except Exception as error:
-            raise self._failed(None, error) from error
+        check_space(self._directory, jax.tree.leaves(state))
+        self._metrics[step] = dict(metrics or {})
+        self._manager.save(step, args=items, metrics=metrics and dict(metrics), force=True)
 
     def _failed(self, step: int | None, error: Exception) -> UserError:
         good = [s for s in self.steps() if s != step]
@@ -268,11 +270,7 @@ class Checkpoints:
         self._check_model(step, stored["params"], abstract.params)
         wanted = stored_part(abstract, stored["train"])
         if differing := difference(stored["train"]["opt_state"], wanted["opt_state"]):
-            raise UserError(
-                f"Checkpoint {self._folder(step)} has the state of another optimizer, or of other "
-                f"trained parameters: {differing}. To change train.optimizer or train.trainable, "
-                f"start a new MODEL_DIR with train.init_from set to this one."
-            )
+            raise other_optimizer(self._folder(step), differing)
         args = ocp.args.Composite(
             params=ocp.args.StandardRestore(abstract.params),
             train=ocp.args.StandardRestore(wanted),

@@ -89,7 +89,7 @@ class Rollbacks:
                 f"checkpoints before it. A lower learning rate, a longer warm-up or clip_norm "
                 f"usually help."
             )
-        checkpoints.wait()
+        checkpoints.settle()
         target = self._target(checkpoints.steps())
         for later in checkpoints.steps():
             if target is None or later > target:

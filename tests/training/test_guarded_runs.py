@@ -173,6 +173,21 @@ def test_too_many_in_a_row_go_back_and_leave_out_the_batches_since(going_back, c
     assert "Going back from step 8 to the checkpoint of step 4 and leaving out the 4" in caplog.text
 
 
+def test_it_goes_back_although_the_last_save_failed(going_back, monkeypatch):
+    experiment, batches = going_back
+    experiment["checkpoint"] = CheckpointPolicy(every=2, on_failure="continue")
+    calls = itertools.count(1)
+
+    def disk_usage(_):
+        return SimpleNamespace(free=0 if next(calls) == 3 else 1 << 40)
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    train(**experiment)
+    state, data = stored(experiment)
+    assert data["rollbacks"] == [[8, 4, 2]], "step 6 could not be saved"
+    assert_bit_equal(state, by_hand(experiment, batches)[0])
+
+
 def test_time_that_is_lost_by_going_back_is_no_step_s(going_back, monkeypatch):
     experiment, _ = going_back
     original, calls, late = throughput.StepLog.add, itertools.count(1), []
