@@ -41,18 +41,6 @@ from tests.training.optimizers.runs import (
 
 RATE = constant_schedule(1e-2)
 
-OPTIMIZERS = {
-    "adafactor": adafactor(RATE, min_dim_size_to_factor=4),
-    "adafactor, not factored": adafactor(RATE),
-    "adafactor, decayed": adafactor(RATE, min_dim_size_to_factor=4, weight_decay=0.1),
-    "adamw": adamw(RATE, weight_decay=0.1),
-    "adafactor, with momentum": adafactor(RATE, min_dim_size_to_factor=4, momentum=0.9),
-    "rms_scaled_adamw": rms_scaled_adamw(RATE, weight_decay=0.1),
-    "lamb": lamb(RATE, weight_decay=0.1),
-    "lion": lion(RATE, weight_decay=0.1),
-    "sgd": sgd(RATE),
-}
-
 
 def falling(step):
     return 0.1 / (step + 1)
@@ -289,6 +277,8 @@ TINY = t5(
 SHARDED = {
     "adafactor": (adafactor(RATE, min_dim_size_to_factor=8, momentum=0.9), 1e-5),
     "lamb": (lamb(RATE), 1e-5),
+    "lion": (lion(RATE, weight_decay=0.1), 1e-5),
+    "rms_scaled_adamw": (rms_scaled_adamw(RATE, weight_decay=0.1), 1e-5),
     "muon, averaged": (with_ema(muon(RATE, weight_decay=0.1), 0.9), 1e-4),
 }
 
