@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -90,8 +90,14 @@ class Job:
 
     def wait_for(self, text: str, process: int = 0, timeout: float = 300) -> None:
         """Until a process has printed `text`."""
+        self.wait_until(lambda: text in self.output(process), process, timeout)
+
+    def wait_until(
+        self, condition: Callable[[], bool], process: int = 0, timeout: float = 300
+    ) -> None:
+        """Until it is so, which must be before a process ends."""
         until = time.monotonic() + timeout
-        while text not in self.output(process):
+        while not condition():
             assert self.processes[process].poll() is None, self.errors(process)
             assert time.monotonic() < until, self.errors(process)
             time.sleep(0.05)

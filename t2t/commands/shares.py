@@ -77,12 +77,12 @@ class Shares:
             yield write_part
             with _told(target):
                 file.close()
-            others.meet("written")
+            others.meet(f"written {target}")
             if self._index == 0:
                 with opened() as write:
                     for what in self._in_order(parts):
                         write(*what)
-            others.meet("joined")
+            others.meet(f"joined {target}")
 
     def _in_order(self, parts: list[Path]) -> Iterator[Any]:
         with contextlib.ExitStack() as stack:

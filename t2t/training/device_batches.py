@@ -4,14 +4,12 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
-from jax.sharding import Mesh
 
 from t2t.data.converters import Batch
 from t2t.data.pipeline import BatchIterator, TrainPipeline
 from t2t.data.prefetching import prefetch
 from t2t.data.workers import WorkerBatches
-from t2t.training.partitioning import batch_sharding
+from t2t.training.host_rows import HostRows
 
 AHEAD = 2
 """Batches that are on the devices beside the one that was asked for last."""
@@ -28,7 +26,7 @@ class DeviceBatches(Iterator[DeviceBatch]):
     def __init__(
         self,
         pipeline: TrainPipeline,
-        mesh: Mesh,
+        hosts: HostRows,
         workers: int,
         positions: Sequence | np.ndarray | None,
     ):
@@ -37,7 +35,7 @@ class DeviceBatches(Iterator[DeviceBatch]):
             WorkerBatches(pipeline, workers, positions) if workers else pipeline.batches(positions)
         )
         self._batches: Generator[DeviceBatch, None, None] = prefetch(
-            _sent(self._of_host, mesh), AHEAD + 1
+            _sent(self._of_host, hosts), AHEAD + 1
         )
 
     def __next__(self) -> DeviceBatch:
@@ -55,13 +53,6 @@ class DeviceBatches(Iterator[DeviceBatch]):
             self._of_host.close()
 
 
-def all_rows(position: np.ndarray) -> np.ndarray:
-    """The positions of all processes' rows; each knows those of its own."""
-    if jax.process_count() > 1:
-        return np.asarray(multihost_utils.process_allgather(position, tiled=True))
-    return position
-
-
 def data_values(
     consumed: Mapping[str, Mapping[str, int]], skipped: Mapping[str, int]
 ) -> dict[str, int]:
@@ -75,8 +66,6 @@ def data_values(
     return values | {f"data/{task}/skipped": n for task, n in skipped.items()}
 
 
-def _sent(batches: Iterator[tuple[Batch, np.ndarray]], mesh: Mesh) -> Iterator[DeviceBatch]:
-    sharding = batch_sharding(mesh)
+def _sent(batches: Iterator[tuple[Batch, np.ndarray]], hosts: HostRows) -> Iterator[DeviceBatch]:
     for batch, position in batches:
-        arrays = {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}
-        yield jax.block_until_ready(arrays), position
+        yield jax.block_until_ready(hosts.on_devices(batch)), position

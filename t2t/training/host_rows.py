@@ -18,7 +18,7 @@ class HostRows:
     """Rows of batches by process; processes that hold the same ones have the same share.
 
     That is so where the devices that split one row, by `tensor` or `sequence`, are of several
-    processes.
+    processes. If shares would overlap or differ in size, all processes have the one share of all.
 
     Attributes:
       share: of this process.
@@ -33,7 +33,8 @@ class HostRows:
             held.setdefault(device.process_index, set()).add(rows.start or 0)
         by_process = {process: tuple(sorted(parts)) for process, parts in held.items()}
         self._parts = sorted(set(by_process.values()))
-        if sum(map(len, self._parts)) != ways:  # they overlap: each process reads all rows
+        is_even = len({len(parts) for parts in self._parts}) == 1
+        if sum(map(len, self._parts)) != ways or not is_even:
             self._parts = [tuple(range(ways))]
             by_process = dict.fromkeys(by_process, self._parts[0])
         self._speakers = [
@@ -58,6 +59,10 @@ class HostRows:
             return jax.make_array_from_callback(shape, self._sharding, part)
 
         return jax.tree.map(place, tree)
+
+    def of_all(self, values: np.ndarray) -> np.ndarray:
+        """`[rows of all shares, ...]` of `[rows of this share, ...]`; all must ask together."""
+        return self._gather(values).reshape(-1, *values.shape[1:])
 
     def mine(self, batch_size: int) -> np.ndarray:
         """Which rows of a global batch those of this share are, in their order."""

@@ -25,7 +25,7 @@ from t2t.reporting.progress import Progress
 from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.clock import Clock
 from t2t.training.compilations import Compilations, CompiledStep
-from t2t.training.device_batches import DeviceBatches, all_rows, data_values
+from t2t.training.device_batches import DeviceBatches, data_values
 from t2t.training.flops import train_flops
 from t2t.training.guard import Guard
 from t2t.training.initialization import Initialization
@@ -202,7 +202,7 @@ def train(
             began=first_start(run),
             productive=metrics_log.total(PRODUCTIVE),
         )
-        batches = DeviceBatches(pipeline, it.mesh, data_workers, start_position)
+        batches = DeviceBatches(pipeline, it.hosts, data_workers, start_position)
         stack.callback(lambda: batches.close())
         watch = stack.enter_context(watchdog.watching())
 
@@ -227,7 +227,8 @@ def train(
                     with watch.patiently():
                         new = rollbacks.go_back(step, window, checkpoints, begin)
                         batches.close()
-                        batches = DeviceBatches(pipeline, it.mesh, data_workers, all_rows(position))
+                        position = it.hosts.of_all(position)
+                        batches = DeviceBatches(pipeline, it.hosts, data_workers, position)
                         state, step = new.state, int(new.state.step)
                         metrics_log.go_back(step)
                         step_log.restart(new.unlogged)
@@ -237,7 +238,7 @@ def train(
                         raise Stopped(interruption.signal, step, total_steps)
                     continue
                 lock.check()
-                consumed = pipeline.consumed(all_rows(position))
+                consumed = pipeline.consumed(it.hosts.of_all(position))
                 values = (
                     window.values | rollbacks.values(window) | speed.values(window, clock.lap())
                 )
@@ -265,7 +266,7 @@ def train(
                 metrics_log.flush()
                 with clock.of("checkpoint", after=metrics):
                     data = it.origin.to_dict() | rollbacks.stored()
-                    data |= {"positions": all_rows(position).tolist(), "unlogged": unlogged}
+                    data |= {"positions": it.hosts.of_all(position).tolist(), "unlogged": unlogged}
                     # Where it was interrupted does not decide which checkpoint is the best.
                     seconds = checkpoints.save(state, data, scores if save else None)
                 log.info("checkpoint of step %d: training waited for %.2f s", step, seconds)

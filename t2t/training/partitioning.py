@@ -180,16 +180,11 @@ def check_batch_size(rows: int, mesh: Mesh, *, microbatches: int = 1, hosts: int
       rows: of the batch.
       mesh: whose `data` and `fsdp` devices see different rows.
       microbatches: parts of the batch, each of which is split over those devices.
-      hosts: processes that each read rows of their own.
+      hosts: that each read rows of their own; they divide those devices evenly.
     """
     if microbatches < 1:
         raise UserError(f"There must be at least 1 microbatch, got {microbatches}.")
     ways = math.prod(mesh.shape[axis] for axis in BATCH_AXES)
-    if ways % hosts:
-        raise UserError(
-            f"Each of {hosts} hosts reads rows of its own, but data x fsdp = {ways} is no multiple "
-            f"of {hosts}: let tensor and sequence go over fewer devices than a host has."
-        )
     unit = microbatches * ways
     if rows > 0 and rows % unit == 0:
         return

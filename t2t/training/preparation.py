@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 from jax.sharding import Mesh
 
 from t2t.data.converters import FeatureConverter
@@ -21,6 +20,7 @@ from t2t.models.definition import Model, ModelConfig
 from t2t.models.lora import ADAPTERS, LoRA, make_model
 from t2t.paths import run_folder
 from t2t.training.checkpoints import Checkpoints
+from t2t.training.host_rows import HostRows
 from t2t.training.initialization import Initialization, OpenedInitialization
 from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.optimizers import Optimizer
@@ -50,6 +50,7 @@ class Preparation:
       lora: of the adapters.
       optimizer: with what it is applied to.
       mesh: of devices.
+      hosts: which rows of batches each process reads.
       rules: which axes of the mesh split what.
       vocabularies: fingerprints by feature.
       pipeline: gives batches.
@@ -66,6 +67,7 @@ class Preparation:
     lora: LoRA | None
     optimizer: Optimizer
     mesh: Mesh
+    hosts: HostRows
     rules: AxisRules
     vocabularies: Mapping[str, str]
     pipeline: TrainPipeline
@@ -138,7 +140,9 @@ def prepare(
     optimizer.trainable.select(definition.abstract_params)  # refuses patterns that match nothing
     vocabularies = check_vocabularies(data.output_features, model)
     device_mesh = mesh.mesh()
-    check_batch_size(batch_size, device_mesh, microbatches=microbatches, hosts=jax.process_count())
+    hosts = HostRows(device_mesh)
+    share = hosts.share
+    check_batch_size(batch_size, device_mesh, microbatches=microbatches, hosts=share.count)
     run = RunDirectory(run_folder(model_dir))
     run.check_identity(model, vocabularies, lora)
     run.check_trainable()
@@ -148,8 +152,8 @@ def prepare(
         batch_size,
         seed=seed,
         converter=converter or loss.converter(model, data, pack),
-        host_index=jax.process_index(),
-        host_count=jax.process_count(),
+        host_index=share.index,
+        host_count=share.count,
         head_rows=loss.rows(model, data),
     )
     row_lengths = pipeline.converter.row_lengths(sequence_length)  # refuses what does not fit
@@ -163,6 +167,7 @@ def prepare(
         lora=lora,
         optimizer=optimizer,
         mesh=device_mesh,
+        hosts=hosts,
         rules=mesh.rules,
         vocabularies=vocabularies,
         pipeline=pipeline,

@@ -17,6 +17,7 @@ from t2t.errors import UserError
 from t2t.training import device_batches, loop
 from t2t.training.clock import Clock
 from t2t.training.compilations import Compilations, CompiledStep
+from t2t.training.host_rows import HostRows
 from t2t.training.partitioning import MeshShape
 from t2t.training.run_directory import RunDirectory
 from t2t.training.speed import PREFIX, Speed, first_start, memory_bytes, peak_flops_of
@@ -114,15 +115,15 @@ class Pipeline:
 
 def test_two_batches_are_on_the_devices_before_they_are_asked_for(monkeypatch):
     sent = []
-    original = jax.make_array_from_process_local_data
+    original = HostRows.on_devices
 
-    def send(sharding, data):
-        sent.append((threading.current_thread().name, int(data[0, 0])))
-        return original(sharding, data)
+    def send(hosts, batch):
+        sent.append((threading.current_thread().name, int(batch["tokens"][0, 0])))
+        return original(hosts, batch)
 
-    monkeypatch.setattr(jax, "make_array_from_process_local_data", send)
+    monkeypatch.setattr(HostRows, "on_devices", send)
     pipeline = Pipeline()
-    batches = device_batches.DeviceBatches(pipeline, MeshShape().mesh(), 0, 5)
+    batches = device_batches.DeviceBatches(pipeline, HostRows(MeshShape().mesh()), 0, 5)
     batch, position = next(batches)
     wait_until(lambda: len(sent) == 3)
     assert sent == [("t2t-data", 5), ("t2t-data", 6), ("t2t-data", 7)]
