@@ -80,6 +80,33 @@ for words in json.load(open(sys.argv[1])):
         sys.exit(status)
     t2t.distributed.join = lambda place, **_: None  # they have come together
 """
+# Saves twice; from the second time on, process 1 cannot write as much as its share.
+SAVES = """
+import logging
+import resource
+import jax
+import numpy as np
+from t2t import companions
+from t2t.distributed import find_place, join
+from t2t.errors import UserError
+from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
+from t2t.training.partitioning import MeshShape, batch_sharding
+from t2t.training.state import TrainState
+logging.getLogger("absl").setLevel(logging.CRITICAL)
+join(find_place(), heartbeat=30)
+rows = np.random.default_rng(0).normal(size=(64, 1000))
+sharding = batch_sharding(MeshShape().mesh())
+params = {"rows": jax.make_array_from_callback(rows.shape, sharding, lambda part: rows[part])}
+try:
+    with Checkpoints("saves", CheckpointPolicy(on_failure="continue")) as checkpoints:
+        for step in (1, 2):
+            checkpoints.save(TrainState(np.int32(step), params, {}), {})
+            checkpoints.wait()
+            if jax.process_index():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+except UserError as error:
+    companions.current().fail(str(error))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -328,6 +355,17 @@ def test_an_error_in_one_process_ends_all_with_one_message(together):
     assert "t2t: error: Process 1 of 2: train.log_every must be at least 1" in said
     assert "t2t: error" not in messages[1]
     assert "Traceback" not in "".join(messages)
+
+
+def test_a_checkpoint_that_one_process_cannot_write_stops_all(folder):
+    with Job(("-c", SAVES), 2, folder=folder) as job:
+        assert job.wait(200) == [1, 1]  # long before the others' patience ends
+        said = " ".join(job.errors(0).split())
+        assert "t2t: error: Process 1 of 2: Saving a checkpoint" in said
+        assert "File too large" in said or "Failed writing" in said
+        assert "The checkpoint of step 1 is intact" in said
+        assert "t2t: error" not in job.errors(1)
+    assert [path.name for path in (folder / "saves").glob("[0-9]")] == ["1"]
 
 
 def test_who_does_not_come_is_told(folder):

@@ -23,7 +23,8 @@ class CheckpointPolicy:
       best_metric: "loss" (mean over tasks) or "<task>/<metric>", of the evaluation at that step.
       best_mode: "min" or "max".
       on_failure: "stop" training if a checkpoint cannot be saved; or "continue", with a line in
-        the log, and try again at the next; then the last one has to succeed.
+        the log, and try again at the next; then the last one has to succeed. Several processes
+        stop, since those that can save wait for the one that cannot.
     """
 
     every: int = 1000

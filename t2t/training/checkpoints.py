@@ -28,6 +28,7 @@ from t2t.training.checkpoint_errors import (
 from t2t.training.checkpoint_leftovers import DELETED, Leftovers
 from t2t.training.checkpoint_policy import CheckpointPolicy, best_steps
 from t2t.training.intact import choose, set_aside
+from t2t.training.save_barriers import unless_failing
 from t2t.training.sealing import SealedPath, is_local
 from t2t.training.state import TrainState
 from t2t.training.stored_state import difference, from_items, stored_part, train_item
@@ -183,7 +184,7 @@ class Checkpoints:
             options.todelete_subdir = DELETED if self._local else None
             # If making folders fails in the background, other threads wait minutes for them.
             options.async_options = ocp.AsyncOptions(
-                create_directories_asynchronously=not self._local
+                create_directories_asynchronously=not self._local, barrier_sync_fn=unless_failing
             )
         return ocp.CheckpointManager(
             self._directory,
@@ -205,10 +206,11 @@ class Checkpoints:
             action()
         except Exception as cause:
             error = self._failed(step, cause)
-            stop = self._policy is None or self._policy.on_failure == "stop"
+            alone = jax.process_count() == 1  # others, which may not fail, wait in their saves
+            stop = not alone or self._policy is None or self._policy.on_failure == "stop"
             self._close()
             self._leftovers.remove_unfinished()
-            if jax.process_count() == 1 or not stop:  # opening waits for all; some may not fail
+            if alone:
                 self._manager = self._open()
             if stop:
                 raise stopped_by(error) from cause
