@@ -12,6 +12,8 @@ from pathlib import Path
 import jax
 import pytest
 
+from t2t.training.watchdog import EXIT_CODE
+
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 # The first start under Slurm is slow, so that it is still training when it is told to stop.
 TASK = """
@@ -158,6 +160,15 @@ def test_a_cancelled_job_stays_away_and_a_failing_one_fails(slurm, folder):
     assert log.read_text().count("saved") == 2
     assert state(slurm, failing) == "FAILED"
     assert "ExitCode=3:0" in slurm("scontrol", "show", "job", failing)
+
+
+def test_a_job_that_its_watchdog_ended_queues_again(slurm, folder):
+    hanging = submit(slurm, folder, "bash", "-c", f"exit $((SLURM_PROCID ? {EXIT_CODE} : 1))")
+    log = folder / f"t2t-{hanging}.log"
+    wait_for(lambda: log.exists() and "ended by its watchdog; job" in log.read_text(), log)
+    wait_for(lambda: state(slurm, hanging) == "PENDING", log)
+    slurm("scancel", hanging)
+    wait_for(lambda: not slurm("squeue", "--noheader"), log)
 
 
 @pytest.mark.parametrize(
