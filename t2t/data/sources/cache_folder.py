@@ -34,8 +34,12 @@ def cache_name(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def written_atomically(target: Path) -> Iterator[BinaryIO]:
+def written_atomically(target: Path, modified_ns: int | None = None) -> Iterator[BinaryIO]:
     """Opens a temporary file beside `target` that becomes `target` when the block succeeds.
+
+    Args:
+      target: the file.
+      modified_ns: its time of modification, in nanoseconds since the epoch; None for now.
 
     Raises:
       OSError: if the folder cannot be written.
@@ -43,7 +47,8 @@ def written_atomically(target: Path) -> Iterator[BinaryIO]:
     target.parent.mkdir(parents=True, exist_ok=True)
     for left_by_a_kill in target.parent.glob(f"{target.name}.*.tmp"):
         with contextlib.suppress(OSError):
-            if time.time() - left_by_a_kill.stat().st_mtime > _STALE_SECONDS:
+            # Not the time of modification, which may be made up.
+            if time.time() - left_by_a_kill.stat().st_ctime > _STALE_SECONDS:
                 left_by_a_kill.unlink()
     handle, name = tempfile.mkstemp(".tmp", f"{target.name}.", target.parent)
     try:
@@ -51,6 +56,8 @@ def written_atomically(target: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if modified_ns is not None:
+            os.utime(name, ns=(0, modified_ns))
         os.replace(name, target)
     except BaseException:
         with contextlib.suppress(OSError):

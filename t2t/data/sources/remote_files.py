@@ -5,7 +5,6 @@ They are read through copies in the cache folder, since examples are read at ran
 
 import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from glob import has_magic
@@ -89,14 +88,14 @@ def _copy(
         return target
     log.info("fetching %s://%s (%s bytes)", protocol, path, f"{facts['size']:,}")
     try:
-        with written_atomically(target) as file, system.open(path, "rb") as source:
+        modified = int(which, 16)
+        with written_atomically(target, modified) as file, system.open(path, "rb") as source:
             shutil.copyfileobj(source, file, _BLOCK)
             if file.tell() != facts["size"]:
                 raise UserError(
                     f"{kind} '{protocol}://{path}' broke off after {file.tell():,} of "
                     f"{facts['size']:,} bytes; try again."
                 )
-        os.utime(target, ns=(0, int(which, 16)))
     except UserError:
         raise
     except Exception as error:

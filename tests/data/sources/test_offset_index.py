@@ -139,18 +139,20 @@ def test_a_scan_that_dies_leaves_nothing(data, cache_folder):
     assert not files_of(cache_folder)
 
 
-def test_what_a_killed_process_left_is_cleared_after_a_day(data, cache_folder):
+def test_what_a_killed_process_left_is_cleared_after_a_day(data, cache_folder, monkeypatch):
     offset_index(data, "kind", Scan())
     [path] = files_of(cache_folder)
-    old, new = path.with_name(f"{path.name}.old.tmp"), path.with_name(f"{path.name}.new.tmp")
-    old.write_text("")
-    new.write_text("")
-    two_days_ago = time.time() - 2 * 24 * 3600
-    os.utime(old, (two_days_ago, two_days_ago))
+    left = path.with_name(f"{path.name}.left.tmp")
+    left.write_text("")
+    os.utime(left, (0, 0))  # as files are that have the time of what they are copies of
     os.utime(data, ns=(1, 1))
     offset_index(data, "kind", Scan())
-    assert not old.exists()
-    assert new.exists()
+    assert left.exists()
+    in_two_days = time.time() + 2 * 24 * 3600
+    monkeypatch.setattr(time, "time", lambda: in_two_days)
+    os.utime(data, ns=(2, 2))
+    offset_index(data, "kind", Scan())
+    assert not left.exists()
 
 
 def test_data_that_change_during_the_scan_are_an_error(data, cache_folder):

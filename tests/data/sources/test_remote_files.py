@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -55,6 +56,25 @@ def test_copies_on_different_machines_have_one_fingerprint(memory, tmp_path, mon
         fingerprints.append(source.fingerprint("train"))
         time.sleep(0.01)
     assert fingerprints[0] == fingerprints[1]
+
+
+def test_a_kill_as_soon_as_a_copy_is_there_leaves_the_same_fingerprint(
+    memory, tmp_path, monkeypatch
+):
+    memory.pipe("/b/large.txt", b"a line\n" * 200_000)
+    source = TextLineDataSource({"train": "memory://b/large.txt"})
+    expected = source.fingerprint("train")
+    rename = os.replace
+
+    def killed(*names):
+        rename(*names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("T2T_CACHE_DIR", str(tmp_path / "another"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", killed)
+        fetched_files("memory://b/large.txt", "File")
+    assert TextLineDataSource({"train": "memory://b/large.txt"}).fingerprint("train") == expected
 
 
 def test_nothing_is_left_of_a_copy_that_broke_off(memory, tmp_path, monkeypatch):
