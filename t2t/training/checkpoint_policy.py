@@ -17,7 +17,8 @@ class CheckpointPolicy:
     Attributes:
       every: steps between checkpoints; the last step is always saved.
       keep_latest: how many of the newest to keep; beside them, if interruptions saved these, the
-        newest of a multiple of `every`, which training can go back to.
+        newest of a multiple of `every`, which training can go back to, or the first until there is
+        one.
       keep_every: also keep the multiples of this many steps, for ever.
       keep_best: how many of the best by `best_metric` to keep.
       best_metric: "loss" (mean over tasks) or "<task>/<metric>", of the evaluation at that step.
@@ -70,15 +71,17 @@ class CheckpointPolicy:
 
 @dataclasses.dataclass(frozen=True)
 class _Planned:
-    """Keeps the newest of those that are multiples of `every`."""
+    """Keeps the newest of those that are multiples of `every`; the first until there is one."""
 
     every: int
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         """Which of the checkpoints to keep."""
         del context
-        planned = [c.step for c in checkpoints if c.step % self.every == 0]
-        return [c.step == max(planned, default=None) for c in checkpoints]
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        planned = [step for step in steps if step % self.every == 0]
+        kept = max(planned) if planned else min(steps, default=None)
+        return [step == kept for step in steps]
 
 
 @dataclasses.dataclass(frozen=True)

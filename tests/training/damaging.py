@@ -19,7 +19,7 @@ from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.manifest import damage
 from tests.training import checkpointing
 
-POLICY = CheckpointPolicy(keep_latest=2, keep_best=1)
+POLICY = CheckpointPolicy(every=1, keep_latest=2, keep_best=1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,7 +31,7 @@ from t2t.training.state import TrainState
 
 # Events of Python's audit hooks, with the place of their dir_fd.
 OPERATIONS = {"open": None, "os.rename": 2, "os.remove": 1, "os.rmdir": 1, "os.mkdir": 2}
-POLICY = CheckpointPolicy(keep_latest=1, keep_best=1)
+POLICY = CheckpointPolicy(every=1, keep_latest=1, keep_best=1)
 SIZE = 100_000
 
 

@@ -50,10 +50,10 @@ def test_round_trip_onto_any_mesh(folder, state, shape):
 @pytest.mark.parametrize(
     ("policy", "kept"),
     [
-        (CheckpointPolicy(keep_latest=2), [5, 6]),
-        (CheckpointPolicy(keep_latest=1, keep_every=3), [3, 6]),
-        (CheckpointPolicy(keep_latest=1, keep_best=2), [2, 4, 6]),
-        (CheckpointPolicy(keep_latest=1, keep_best=1, best_mode="max"), [5, 6]),
+        (CheckpointPolicy(every=1, keep_latest=2), [5, 6]),
+        (CheckpointPolicy(every=1, keep_latest=1, keep_every=3), [3, 6]),
+        (CheckpointPolicy(every=1, keep_latest=1, keep_best=2), [2, 4, 6]),
+        (CheckpointPolicy(every=1, keep_latest=1, keep_best=1, best_mode="max"), [5, 6]),
     ],
 )
 def test_what_is_kept(folder, state, policy, kept):
@@ -118,7 +118,7 @@ def test_other_dtypes_are_cast_and_integers_stay(folder, state, there, here):
 
 
 def test_the_best_survive_restarts(folder, state):
-    policy = CheckpointPolicy(keep_latest=1, keep_best=2)
+    policy = CheckpointPolicy(every=1, keep_latest=1, keep_best=2)
     losses = {1: 3.0, 2: 1.0, 3: 4.0, 4: 2.0, 5: 5.0, 6: float("nan"), 7: 0.5}
     for step, kept in zip(losses, [[1], [1, 2], [1, 2, 3], [2, 4], [2, 4, 5]], strict=False):
         save_steps(folder, state, [step], policy, losses)
@@ -135,7 +135,7 @@ def test_the_best_survive_restarts(folder, state):
 
 
 def test_the_best_survive_a_save_that_fails(folder, state, monkeypatch):
-    policy = CheckpointPolicy(keep_latest=1, keep_best=1, on_failure="continue")
+    policy = CheckpointPolicy(every=1, keep_latest=1, keep_best=1, on_failure="continue")
     with Checkpoints(folder, policy) as checkpoints:
         for step, loss in enumerate([1.0, 2.0, 3.0, 4.0], start=1):
             with monkeypatch.context() as patch:
@@ -147,13 +147,22 @@ def test_the_best_survive_a_save_that_fails(folder, state, monkeypatch):
         assert checkpoints.steps() == [1, 4]
 
 
+def test_where_a_run_began_is_kept_until_it_can_go_back_to_another(folder, state):
+    """What an import left: interruptions before the first multiple are no place for that."""
+    policy = CheckpointPolicy(every=10, keep_latest=1)
+    for step, kept in {7: [7], 8: [7, 8], 9: [7, 9], 10: [10], 11: [10, 11]}.items():
+        save_steps(folder, state, [step], policy)
+        with Checkpoints(folder) as checkpoints:
+            assert checkpoints.steps() == kept
+
+
 def test_blocking_seconds_are_returned(folder, state):
     with Checkpoints(folder, CheckpointPolicy()) as checkpoints:
         assert 0 < checkpoints.save(at(state, 1), {}) < 60
 
 
 def test_nothing_but_checkpoints_is_left_in_the_folder(folder, state):
-    save_steps(folder, state, range(1, 5), CheckpointPolicy(keep_latest=2))
+    save_steps(folder, state, range(1, 5), CheckpointPolicy(every=1, keep_latest=2))
     assert sorted(path.name for path in folder.iterdir()) == ["3", "4"]
 
 
