@@ -8,7 +8,7 @@ from typing import cast
 
 from etils import epath
 
-from t2t.errors import UserError
+from t2t.errors import UserError, described
 from t2t.optional import optional_import
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -29,8 +29,13 @@ def run_folder(name: str | Path) -> Path:
     """The folder of a run, local or on gs://.
 
     Raises:
-      UserError: for other object stores, which Orbax does not write to.
+      UserError: without a name; for other object stores, which Orbax does not write to; if the
+        bucket cannot be asked.
     """
+    if not str(name):
+        raise UserError(
+            "The name of a run's folder is empty. (Is a variable of the shell not set?)"
+        )
     if not is_remote(name):
         return Path(name).expanduser()
     if not str(name).startswith("gs://"):
@@ -40,7 +45,15 @@ def run_folder(name: str | Path) -> Path:
             f"system."
         )
     optional_import("gcsfs", f"The folder '{name}'", extra="gcs")
-    return cast(Path, epath.Path(name))  # the same methods, but for a few
+    folder = cast(Path, epath.Path(name))  # the same methods, but for a few
+    try:
+        folder.exists()
+    except Exception as error:  # of gcsfs, aiohttp or google.auth: they have no class in common
+        raise UserError(
+            f"'{name}' cannot be reached: {described(error)}. Is there a network, does the bucket "
+            f"exist, and may you use it? (`gcloud auth application-default login`)"
+        ) from error
+    return folder
 
 
 def local_copy(path: Path) -> Path:

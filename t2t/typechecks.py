@@ -51,4 +51,7 @@ def describe(annotation: Any) -> str:
         return f"a dict of {describe(options[0])} to {describe(options[1])}"
     if origin in (tuple, list, collections.abc.Sequence):
         return f"a tuple of {describe(options[0])} each"
-    return f"a {getattr(annotation, '__name__', annotation)}"
+    if origin is collections.abc.Callable:
+        return "a function, as in @NAME()"
+    name = getattr(annotation, "__name__", str(annotation))
+    return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"

@@ -8,6 +8,7 @@ import sys
 
 import jax
 import pytest
+from etils import epath
 
 from t2t.cli import main
 from t2t.errors import UserError
@@ -128,3 +129,19 @@ def test_the_package_for_gs_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(UserError, match=r"Install it with `pip install 't2t\[gcs\]'`"):
         run_folder("gs://bucket/run")
+
+
+def test_a_bucket_out_of_reach_is_a_message(monkeypatch):
+    pytest.importorskip("gcsfs")
+
+    def fail(self):
+        raise ConnectionError("Name or service not known")
+
+    monkeypatch.setattr(type(epath.Path("gs://bucket/run")), "exists", fail)
+    with pytest.raises(UserError, match=r"'gs://bucket/run' cannot be reached: ConnectionError: N"):
+        run_folder("gs://bucket/run")
+
+
+def test_a_folder_has_a_name(capsys):
+    assert main(["train", "--gin_file=quickstart.gin", "--model_dir="]) == 1
+    assert "The name of a run's folder is empty" in capsys.readouterr().err

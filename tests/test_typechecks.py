@@ -2,6 +2,8 @@ import collections.abc
 
 import pytest
 
+from t2t.evaluation.evaluator import EvalPolicy
+from t2t.training.partitioning import MeshShape
 from t2t.typechecks import describe, matches
 
 FITS = [
@@ -33,6 +35,9 @@ def test_does_not_fit(value, annotation):
         (int, "a whole number"),
         (str | None, "a string or None"),
         (tuple[float, ...], "a tuple of a number each"),
+        (collections.abc.Callable[[int], float], "a function, as in @NAME()"),
+        (EvalPolicy, "an EvalPolicy"),
+        (MeshShape | None, "a MeshShape or None"),
         (collections.abc.Mapping[str, int], "a dict of a string to a whole number"),
     ],
 )

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     from t2t.training.interruption import Stopped
     from t2t.training.loop import train
 
-    if args.model_dir:
+    if args.model_dir is not None:
         bindings = [*bindings, f"MODEL_DIR = {args.model_dir!r}"]
     search_paths = [path for path in args.gin_search_paths.split(",") if path]
     config.load(args.gin_file, bindings, search_paths, args.imports)

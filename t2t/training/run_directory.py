@@ -122,8 +122,21 @@ class RunDirectory:
             )
 
     def stored_identity(self) -> dict[str, Any]:
-        """What was written: "model", "vocabularies", "lora" and, of imported ones, "imported"."""
-        return json.loads(self.identity.read_text(encoding="utf-8"))
+        """What was written: "model", "vocabularies", "lora" and, of imported ones, "imported".
+
+        Raises:
+          UserError: if that is damaged.
+        """
+        try:
+            identity = json.loads(self.identity.read_text(encoding="utf-8"))
+        except ValueError:  # of UTF-8 or JSON
+            identity = None
+        if not isinstance(identity, dict) or not {"model", "vocabularies"} <= identity.keys():
+            raise UserError(
+                f"'{self.identity}' is damaged. Put a copy of it there; or remove it, if you are "
+                f"sure of the gin files that the run was trained with: `t2t train` writes it anew."
+            )
+        return identity
 
     def write_identity(
         self,

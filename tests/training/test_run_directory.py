@@ -34,6 +34,16 @@ def test_the_same_model_is_welcome(run):
     run.check_identity(TINY)
 
 
+@pytest.mark.parametrize("text", ["", '{"model"', "[]", "{}", "\x00"])
+def test_a_damaged_identity_is_a_message(run, text):
+    run.identity.write_text(text)
+    with pytest.raises(UserError, match=r"model\.json' is damaged"):
+        run.check_identity(TINY, VOCABULARIES)
+    run.identity.write_bytes(b"\xff")
+    with pytest.raises(UserError, match=r"model\.json' is damaged"):
+        run.check_trainable()
+
+
 def test_how_it_computes_may_change(run):
     compute = Compute(dtype="bfloat16", remat="full")
     run.check_identity(
