@@ -35,8 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("t2t").setLevel(logging.INFO)
     logging.getLogger("jax").setLevel(logging.ERROR)
-    # Orbax logs, with tracebacks, what it then raises, and we report.
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    # Orbax and gcsfs log, with tracebacks, what they then raise, and we report.
+    for name in ("absl", "gcsfs"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         return args.run(args, bindings)
     except UserError as error:

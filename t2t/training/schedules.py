@@ -34,7 +34,8 @@ def _after_warmup(schedule: Schedule, peak: float, warmup_steps: int) -> Schedul
 def _decay_steps(warmup_steps: int, total_steps: int) -> int:
     if total_steps <= warmup_steps:
         raise UserError(
-            f"total_steps ({total_steps}) must be above warmup_steps ({warmup_steps}) to decay."
+            f"total_steps ({total_steps}) must be above warmup_steps ({warmup_steps}) to decay. "
+            f"For a short run, give its schedule fewer warmup_steps."
         )
     return total_steps - warmup_steps
 
