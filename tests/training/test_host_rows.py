@@ -46,3 +46,4 @@ def test_numbers_of_64_bits_are_gathered_whole(monkeypatch):
     )
     values = np.array([2**40 + 1, 3])
     assert hosts._gather(values).tolist() == [values.tolist()] * 2
+    assert hosts.of_all(values[:, None]).tolist() == [[2**40 + 1], [3]] * 2
