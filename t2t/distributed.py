@@ -50,11 +50,14 @@ class Place:
     found_by: str = "flags or environment variables"
 
     def __post_init__(self):
-        if not re.fullmatch(r".+:\d{1,5}", self.coordinator_address):
+        address = re.fullmatch(r".+:(\d{1,5})", self.coordinator_address)
+        if not address or not 0 < int(address[1]) < 2**16:
             raise UserError(
                 f"The address of the coordinator is '{self.coordinator_address}', but must be "
-                f"HOST:PORT, such as node001:12345."
+                f"HOST:PORT, such as node001:12345, with a port from 1 to 65535."
             )
+        if self.num_processes < 1:
+            raise UserError(f"num_processes must be at least 1, got {self.num_processes}.")
         if not 0 <= self.process_id < self.num_processes:
             raise UserError(
                 f"process_id is {self.process_id} of num_processes {self.num_processes}; processes "

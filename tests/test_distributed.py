@@ -48,7 +48,9 @@ def test_nothing_said_is_a_process_on_its_own(environment):
         ({}, (None, 2, 1), r"also give --coordinator_address"),
         ({}, ("a", 2, 1), "HOST:PORT"),
         ({}, ("a:1", 2, 2), "numbered from 0 to 1"),
-        ({}, ("a:1", 0, 0), "process_id is 0 of num_processes 0"),
+        ({}, ("a:1", 0, 0), "num_processes must be at least 1, got 0"),
+        ({}, ("a:65536", 2, 0), "with a port from 1 to 65535"),
+        ({}, ("a:0", 2, 0), "with a port from 1 to 65535"),
         ({"JAX_NUM_PROCESSES": "two"}, (), "JAX_NUM_PROCESSES is 'two'"),
     ],
 )
