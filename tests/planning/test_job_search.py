@@ -119,21 +119,6 @@ def test_flags():
     )
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ({"search": 0}, "positive numbers"),
-        ({"search_batch_sizes": "8,0"}, "positive numbers"),
-        ({"search_batch_sizes": "8,many"}, "--search_batch_sizes=8,many are no numbers"),
-        ({"json": True}, "no --json"),
-    ],
-)
-def test_mistakes_in_flags(flags, message):
-    given = argparse.Namespace(**{"search": 8, "search_batch_sizes": "", "json": False} | flags)
-    with pytest.raises(UserError, match=message):
-        plan_command.search(given, arguments(), chips(8))
-
-
 def test_the_command(monkeypatch, capsys):
     """Progress goes to standard error; the exit status says whether anything fits."""
     monkeypatch.setattr(job_search, "plan_of", compiler([]))

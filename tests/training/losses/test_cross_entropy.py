@@ -216,11 +216,13 @@ def test_devices_change_nothing(shape):
 def test_devices_exchange_the_gradient_of_the_head_once_and_not_per_chunk():
     loss = Loss(max_logits_bytes=ONE_OF_EIGHT)
     text = jitted((8, 1, 1), random(untied), loss).compile().as_text()
-    (body,) = set(re.findall(r"body=%?([\w.\-]+)", text))
-    start = text.index(f"%{body} (")
-    end = text.index("\n}", start)
-    assert " all-reduce(" not in text[start:end]
-    assert " all-reduce(" in text[end:]
+    bodies = set(re.findall(r"body=%?([\w.\-]+)", text))
+    computations = {c.split(" (", 1)[0].lstrip("%"): c for c in text.split("\n\n") if " (" in c}
+    reducing = {name for name, code in computations.items() if " all-reduce(" in code}
+    assert bodies
+    assert bodies <= computations.keys()
+    assert reducing
+    assert not reducing & bodies
 
 
 def test_only_the_logits_of_one_device_count():
