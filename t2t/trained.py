@@ -67,7 +67,10 @@ def load_trained(
         )
     else:
         config.load([str(run.config)], imports=imports)
-        arguments = config.arguments_of(train)
+        try:
+            arguments = config.arguments_of(train)
+        except UserError as error:
+            raise UserError(f"'{run.config}' is not as training wrote it: {error}") from error
     mixture = mixture or arguments.get("mixture")
     task_or_mixture = get_mixture_or_task(mixture) if mixture else None
     tokenizer: Path | Vocabulary | None = (

@@ -35,3 +35,10 @@ def test_wrong_flags(words, status, expected, tmp_path, monkeypatch, capsys):
         assert main(words) == 1
     assert expected in " ".join(capsys.readouterr().err.split())
     assert not Path("x").exists()
+
+
+def test_a_run_whose_configuration_was_cut_off_is_named(tmp_path, capsys):
+    (tmp_path / "config.gin").write_text("import t2t\n")
+    assert main(["export", f"--model_dir={tmp_path}", f"--to_hf={tmp_path / 'x'}"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "config.gin' is not as training wrote it: these have no value: train." in said
