@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import gin
+from t2t.data.sources.remote_files import fetched_files
 from t2t.errors import UserError, did_you_mean
-from t2t.paths import is_remote, local_copy, run_folder, shipped
+from t2t.paths import is_remote, shipped
 from t2t.typechecks import describe, matches
 from t2t.user_modules import import_user_module
 
@@ -268,7 +269,10 @@ def _checked(target: Callable, call: Callable) -> Callable:
 
 def _find(file: str, folders: Sequence[str]) -> Path:
     if is_remote(file):
-        return _fetched(file)
+        found = fetched_files(file, "Gin file")
+        if len(found) > 1:
+            raise UserError(f"Gin file '{file}' stands for {len(found)} files; name one.")
+        return found[0]
     candidates = [Path(file).expanduser(), *(Path(folder) / file for folder in folders)]
     for path in candidates:
         if path.is_file():
@@ -288,13 +292,6 @@ def _find(file: str, folders: Sequence[str]) -> Path:
 def _groups(files: Iterable[str]) -> list[str]:
     """Files of no folder by name, the others by folder: "models/…"."""
     return sorted({f"{name.split('/')[0]}/…" if "/" in name else name for name in files})
-
-
-def _fetched(file: str) -> Path:
-    try:
-        return local_copy(run_folder(file))
-    except OSError as error:
-        raise UserError(f"Gin file '{file}' cannot be read: {error}.") from error
 
 
 def _parse_file(path: Path, folders: Sequence[str], including: tuple[Path, ...]) -> None:

@@ -57,15 +57,12 @@ def run_folder(name: str | Path) -> Path:
 
 
 def local_copy(path: Path) -> Path:
-    """The file or folder of files itself or, of a remote one, a copy until this process ends."""
+    """The folder of files itself or, of a remote one, a copy until this process ends."""
     if not is_remote(path):
         return path
     temporary = Path(tempfile.mkdtemp(prefix="t2t-"))
     atexit.register(shutil.rmtree, temporary, ignore_errors=True)
     copy = temporary / path.name
-    if not path.is_dir():
-        copy.write_bytes(path.read_bytes())
-        return copy
     copy.mkdir()
     for file in path.iterdir():
         (copy / file.name).write_bytes(file.read_bytes())

@@ -1,5 +1,6 @@
 """Strict gin: what is refused, and with which words."""
 
+import fsspec
 import pytest
 
 from t2t import config
@@ -105,6 +106,17 @@ def test_error_in_a_file_names_file_and_line(tmp_path):
     path.write_text(f"include '{BASE}'\n\ntrain.seed = [1,\n")
     with pytest.raises(UserError, match=r"broken.gin: not valid gin, line \d"):
         load(files=[str(path)])
+
+
+def test_files_may_be_in_any_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("T2T_CACHE_DIR", str(tmp_path))
+    system = fsspec.filesystem("memory")
+    system.pipe({"/gin/a.gin": b"train.seed = 3\n", "/gin/b.gin": b"train.seed = 4\n"})
+    assert load(files=[BASE, "memory://gin/a.gin"])["seed"] == 3
+    with pytest.raises(UserError, match=r"'memory://gin/aa.gin' does not exist. Did you mean 'a.g"):
+        load(files=["memory://gin/aa.gin"])
+    with pytest.raises(UserError, match="stands for 2 files; name one"):
+        load(files=["memory://gin/*.gin"])
 
 
 def test_includes_are_found_beside_the_file_and_missing_ones_named(tmp_path):

@@ -11,9 +11,10 @@ from t2t.data.sources.base import DataSource, Example
 from t2t.data.sources.cache_folder import uncompressed
 from t2t.data.sources.fingerprints import digest, file_facts
 from t2t.data.sources.records import FileRecords, RecordFile
-from t2t.data.sources.remote_files import fetched_files, is_remote
+from t2t.data.sources.remote_files import fetched_files
 from t2t.data.sources.skipped import SkippedRecords, check_on_bad_record
 from t2t.errors import UserError, did_you_mean
+from t2t.paths import is_remote
 
 FilePatterns = Mapping[str, str | Path | Sequence[str | Path]]
 """Split -> a path or glob, or several."""

@@ -24,11 +24,6 @@ _BLOCK = 1 << 23
 log = logging.getLogger(__name__)
 
 
-def is_remote(pattern: str) -> bool:
-    """Whether it names a file system, as "s3://bucket/file" does."""
-    return "://" in pattern
-
-
 def fetched_files(pattern: str, kind: str) -> list[Path]:
     """Local copies of the files of a remote path or glob, by name; fetched when they change.
 
