@@ -40,12 +40,14 @@ def pad_nonspaced_languages(text_key: str = "text") -> Preprocessor:
     """Puts spaces around each character of the scripts that are written without (Chinese, Thai)."""
 
     def apply(example: Example) -> Example:
-        return {
-            **example,
-            text_key: squeeze(_NONSPACED.sub(r" \g<0> ", fields.text(example, text_key))),
-        }
+        return {**example, text_key: spaced_characters(fields.text(example, text_key))}
 
     return apply
+
+
+def spaced_characters(text: str) -> str:
+    """A text with spaces around each character of the scripts that are written without."""
+    return squeeze(_NONSPACED.sub(r" \g<0> ", text))
 
 
 def squeeze(text: str) -> str:

@@ -95,3 +95,33 @@ def test_words_of_the_edit_distance_are_between_single_characters():
 def test_bleu_of_unequal_numbers():
     with pytest.raises(UserError, match="metric bleu was given 3 targets and 2 predictions"):
         bleu(TARGETS, PREDICTIONS[:2])
+
+
+def test_the_nearest_of_several_references_counts():
+    targets = [["a b c d", "x y"], "c d", ["no match", "e f g"]]
+    predictions = ["x y", "c d", "e f"]
+    values = rouge_mean.per_example(targets, predictions, score_keys=["rouge1", "rougeL"])
+    assert values["rougeL"] == pytest.approx([100, 100, 80])
+    assert values["rouge1"] == pytest.approx([100, 100, 80])
+    assert rouge([[t] for t in TARGETS], PREDICTIONS) == rouge(TARGETS, PREDICTIONS)
+    with pytest.raises(UserError, match="no reference at all"):
+        rouge_mean([[]], ["a"])
+
+
+def test_rouge_of_stems_and_of_other_scripts():
+    assert rouge_mean(["the cats"], ["the cat"], score_keys=["rouge1"])["rouge1"] == pytest.approx(
+        50
+    )
+    assert (
+        rouge_mean(["the cats"], ["the cat"], score_keys=["rouge1"], use_stemmer=True)["rouge1"]
+        == 100
+    )
+    for target, prediction, expected in [
+        ("Привет, мир!", "привет мир", 100),
+        ("हिन्दी भाषा", "हिन्दी", 200 / 3),
+        ("我爱你", "我爱他", 200 / 3),
+        ("Für das", "für den", 50),
+    ]:
+        found = rouge_mean([target], [prediction], score_keys=["rouge1"], any_script=True)
+        assert found["rouge1"] == pytest.approx(expected)
+    assert rouge_mean(["Привет"], ["Привет"], score_keys=["rouge1"])["rouge1"] == 0
