@@ -10,6 +10,7 @@ from t2t.data.vocabularies.hugging_face import (
 )
 from t2t.data.vocabularies.labels import LabelVocabulary
 from t2t.data.vocabularies.pass_through import PassThroughVocabulary
+from t2t.data.vocabularies.published import PublishedVocabulary
 from t2t.data.vocabularies.sentence_piece import SentencePieceVocabulary
 from t2t.data.vocabularies.unigram import UnigramVocabulary
 
@@ -20,6 +21,7 @@ __all__ = [
     "LabelVocabulary",
     "PartialCodepointVocabulary",
     "PassThroughVocabulary",
+    "PublishedVocabulary",
     "SentencePieceVocabulary",
     "TokenizersVocabulary",
     "UnigramVocabulary",

@@ -12,6 +12,7 @@ from t2t.data.vocabularies.base import Vocabulary, digest
 from t2t.data.vocabularies.checks import check_texts
 from t2t.data.vocabularies.sentence_piece_proto import USER_DEFINED, new_model
 from t2t.errors import UserError, did_you_mean
+from t2t.paths import is_remote
 
 
 class SentencePieceVocabulary(Vocabulary):
@@ -19,10 +20,10 @@ class SentencePieceVocabulary(Vocabulary):
 
     Sentinels are appended to the model as user-defined pieces, so `<extra_id_k>` inside a text is
     recognised, but only at the start of a word (`mid<extra_id_0>dle` is ordinary text). The model
-    is loaded on first use and never pickled.
+    is loaded on first use, a remote one fetched to the cache folder then, and never pickled.
 
-    Raises UserError, on construction, if the file is missing, and on first use if it is not a
-    SentencePiece model with pad 0, eos 1, unk 2 and no bos.
+    Raises UserError, on construction, if a local file is missing, and on first use if a remote one
+    cannot be fetched or it is not a SentencePiece model with pad 0, eos 1, unk 2 and no bos.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class SentencePieceVocabulary(Vocabulary):
         """Makes a vocabulary; the model is not loaded yet.
 
         Args:
-          sentencepiece_model_file: path of the model.
+          sentencepiece_model_file: path of the model, local or remote ("gs://…").
           extra_ids: number of sentinels.
           normalizer_spec_overrides: fields of SentencePiece's NormalizerSpec to change, such as
             `{"remove_extra_whitespaces": False}`.
@@ -47,12 +48,14 @@ class SentencePieceVocabulary(Vocabulary):
         super().__init__(extra_ids, **named_tokens)
         self.reverse_extra_ids = reverse_extra_ids
         self._overrides = tuple(sorted((normalizer_spec_overrides or {}).items()))
-        self.path = Path(sentencepiece_model_file).expanduser()
-        if not self.path.is_file():
-            raise UserError(
-                f"SentencePiece model '{sentencepiece_model_file}' does not exist. Train one with "
-                f"`python tools/train_sentencepiece.py --help`, or correct the path."
-            )
+        self.file = str(sentencepiece_model_file)
+        if not is_remote(self.file):
+            model_file(self.file)
+
+    @functools.cached_property
+    def path(self) -> Path:
+        """The model file, or the local copy of a remote one, which is fetched now."""
+        return model_file(self.file)
 
     @property
     def normalizer_spec_overrides(self) -> dict[str, Any]:
@@ -83,6 +86,26 @@ class SentencePieceVocabulary(Vocabulary):
                 self._overrides,
             )
 
+    @property
+    def _settings(self) -> tuple:
+        """All that was given but the file."""
+        return self.extra_ids, self.reverse_extra_ids, self._overrides, *self._named.items()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the maps are the same; models of one file need not be loaded to be so."""
+        if isinstance(other, SentencePieceVocabulary):
+            if self._settings != other._settings:
+                return False
+            if self.file == other.file:
+                return True
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash((SentencePieceVocabulary, self._settings))  # not of the file: copies are equal
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self.file}'{self._suffix()})"
+
     def token_id(self, name: str) -> int | None:
         found = self._processor.piece_to_id(name)
         is_piece = found != self.unk_id or name == self._processor.id_to_piece(found)
@@ -111,6 +134,26 @@ class SentencePieceVocabulary(Vocabulary):
     def _pieces(self) -> Sequence[str]:
         processor = self._processor
         return [_text(processor, i) for i in range(self.base_size)]
+
+
+def model_file(file: str) -> Path:
+    """The path of a model, or of the local copy of a remote one.
+
+    Raises:
+      UserError: if there is none, or it cannot be fetched.
+    """
+    if is_remote(file):
+        from t2t.data.sources.remote_files import fetched_files  # which imports fsspec: 0.1 s
+
+        [copy] = fetched_files(file, "SentencePiece model")
+        return copy
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"SentencePiece model '{file}' does not exist. Train one with `python "
+            f"tools/train_sentencepiece.py --help`, or correct the path."
+        )
+    return path
 
 
 def _text(processor: Any, token: int) -> str:

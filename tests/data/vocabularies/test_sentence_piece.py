@@ -167,3 +167,17 @@ def test_a_lone_surrogate_is_named(encode):
 def test_a_batch_with_no_text_is_refused(texts):
     with pytest.raises(UserError):
         SentencePieceVocabulary(MODEL).encode_batch(texts)
+
+
+def test_a_remote_model_is_fetched_on_first_use(tmp_path, monkeypatch):
+    monkeypatch.setenv("T2T_CACHE_DIR", str(tmp_path))
+    fsspec = pytest.importorskip("fsspec")
+    vocabulary = SentencePieceVocabulary("memory://models/remote.model")
+    with fsspec.open("memory://models/remote.model", "wb") as file:
+        file.write(MODEL.read_bytes())
+    assert vocabulary == SentencePieceVocabulary("memory://models/remote.model")
+    assert not list(tmp_path.rglob("*.model"))
+    assert vocabulary == SentencePieceVocabulary(MODEL)
+    assert vocabulary.path.is_relative_to(tmp_path)
+    with pytest.raises(UserError, match=r"'memory://models/other\.model' does not exist"):
+        SentencePieceVocabulary("memory://models/other.model").encode("x")
