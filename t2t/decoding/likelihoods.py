@@ -4,7 +4,6 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 
-import jax
 import numpy as np
 
 from t2t.decoding.batcher import Batcher, in_order
@@ -16,7 +15,13 @@ from t2t.decoding.length_buckets import (
     padded,
     sizes_of,
 )
-from t2t.decoding.log_probs import encode, score_continued, score_encoded, score_filled
+from t2t.decoding.log_probs import (
+    TokenScores,
+    encode,
+    score_continued,
+    score_encoded,
+    score_filled,
+)
 from t2t.decoding.position_limits import encoder_limit, position_limit
 from t2t.decoding.prompts import check_generates
 from t2t.decoding.scored_texts import Alternatives
@@ -51,8 +56,8 @@ class EncoderDecoderLikelihoods:
         longest = max(map(len, tokens.targets))
         _check_length(where, "targets", longest, self._targets_limit)
 
-    def __call__(self, window: Sequence[Alternatives]) -> list[list[np.ndarray]]:
-        """Float32 `[length]` of each target, in nats."""
+    def __call__(self, window: Sequence[Alternatives]) -> list[list[TokenScores]]:
+        """`[length]`, of each item's targets."""
         inputs, started = [item.inputs for item in window], []
         targets, numbers = _numbered_targets(window)
         batch_size, sizes = self._batcher.batch_size, [len(tokens) for tokens in inputs]
@@ -92,8 +97,8 @@ class DecoderOnlyLikelihoods:
         longest = len(tokens.inputs) + max(map(len, tokens.targets))
         _check_length(where, "inputs and targets", longest, self._limit)
 
-    def __call__(self, window: Sequence[Alternatives]) -> list[list[np.ndarray]]:
-        """Float32 `[length]` of each target, in nats."""
+    def __call__(self, window: Sequence[Alternatives]) -> list[list[TokenScores]]:
+        """`[length]`, of each item's targets."""
         targets, numbers = _numbered_targets(window)
         inputs = [item.inputs for item in window for _ in item.targets]
         texts = [np.concatenate(pair) for pair in zip(inputs, targets, strict=True)]
@@ -103,7 +108,7 @@ class DecoderOnlyLikelihoods:
             for _ in of_item
         ]
 
-        def start(bucket: Bucket) -> jax.Array:
+        def start(bucket: Bucket) -> TokenScores:
             begins = sizes_of(inputs, bucket)
             longest = max(len(targets[k]) for k in bucket.members)
             rows, real = padded(texts, bucket, self._pad_id), sizes_of(texts, bucket)
@@ -115,7 +120,7 @@ class DecoderOnlyLikelihoods:
         found = self._batcher.by_length([len(text) for text in texts], self._limit, start)
         return _by_item(targets, numbers, found)
 
-    def _scored_by(self, model: Model) -> Callable[..., jax.Array]:
+    def _scored_by(self, model: Model) -> Callable[..., TokenScores]:
         return functools.partial(score_continued, model)
 
 
@@ -137,7 +142,7 @@ class BlankLikelihoods(DecoderOnlyLikelihoods):
         _check_length(where, "inputs", len(tokens.inputs), self._text_limit)
         _check_length(where, "targets", max(map(len, tokens.targets)), self._fill_limit)
 
-    def _scored_by(self, model: Model) -> Callable[..., jax.Array]:
+    def _scored_by(self, model: Model) -> Callable[..., TokenScores]:
         masks = tuple(sorted(self._blanks.masks))
         return functools.partial(score_filled, model, masks, self._blanks.start_id)
 
@@ -180,10 +185,14 @@ def _numbered_targets(window: Sequence[Alternatives]) -> tuple[list[np.ndarray],
 
 
 def _by_item(
-    targets: Sequence[np.ndarray], numbers: Sequence[range], rows: Sequence[np.ndarray]
-) -> list[list[np.ndarray]]:
-    """Float32 `[length]` of each item's targets, from a row for each target."""
-    return [[rows[k][: len(targets[k])] for k in of_item] for of_item in numbers]
+    targets: Sequence[np.ndarray], numbers: Sequence[range], rows: Sequence[TokenScores]
+) -> list[list[TokenScores]]:
+    """`[length]` of each item's targets, from a row for each target."""
+
+    def cut(k: int) -> TokenScores:
+        return TokenScores(*(values[: len(targets[k])] for values in rows[k]))
+
+    return [[cut(k) for k in of_item] for of_item in numbers]
 
 
 def _check_length(where: str, what: str, tokens: int, limit: int | None) -> None:

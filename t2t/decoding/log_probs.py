@@ -1,6 +1,6 @@
 """Log-probabilities of given tokens, on the device."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,18 @@ from t2t.models.definition import Model, Params
 
 MAX_LOGITS_BYTES = 2**26
 """Logits that exist at a time, unless those of one position of all rows are more."""
+
+
+class TokenScores(NamedTuple):
+    """Of given tokens, each after those before it.
+
+    Attributes:
+      log_probs: float32 `[..., length]`, natural logarithms.
+      greedy: bool `[..., length]`, whether no token is likelier.
+    """
+
+    log_probs: Any
+    greedy: Any
 
 
 def encode(model: Model, params: Params, tokens: jax.Array, sizes: jax.Array) -> jax.Array:
@@ -24,8 +36,8 @@ def score_encoded(
     owners: jax.Array,
     targets: jax.Array,
     sizes: jax.Array,
-) -> jax.Array:
-    """float32 `[rows, length]`, log-probabilities of targets given inputs that are encoded.
+) -> TokenScores:
+    """`[rows, length]`, of targets given inputs that are encoded.
 
     Args:
       memory: tokens, sizes and output of `encode`.
@@ -50,8 +62,8 @@ def score_continued(
     begins: jax.Array,
     starts: jax.Array,
     length: int,
-) -> jax.Array:
-    """float32 `[rows, length]`, log-probabilities of tokens given those before them.
+) -> TokenScores:
+    """`[rows, length]`, of tokens given those before them.
 
     Args:
       tokens: int `[rows, row length]`, of which `sizes` `[rows]` are real.
@@ -78,7 +90,7 @@ def score_filled(
     begins: jax.Array,
     starts: jax.Array,
     length: int,
-) -> jax.Array:
+) -> TokenScores:
     """As `score_continued`, of what fills the blank in the inputs (GLM; see its objectives).
 
     Args:
@@ -102,16 +114,16 @@ def score_filled(
 
 def _from(
     module: Any, batch: dict[str, jax.Array], tokens: jax.Array, begins: jax.Array, length: int
-) -> jax.Array:
-    """float32 `[rows, length]`, log-probabilities of the tokens from `begins` on."""
+) -> TokenScores:
+    """`[rows, length]`, of the tokens from `begins` on."""
     scored = begins[:, None] + jnp.arange(length)[None]
     scored = jnp.minimum(scored, tokens.shape[1] - 1)
     hidden = jnp.take_along_axis(module.hidden(batch), scored[:, :, None], axis=1)
     return log_probs(module, hidden, jnp.take_along_axis(tokens, scored, axis=1))
 
 
-def log_probs(module: Any, hidden: jax.Array, targets: jax.Array) -> jax.Array:
-    """float32 `[rows, length]`: of each target, at hidden states `[rows, length, d_model]`.
+def log_probs(module: Any, hidden: jax.Array, targets: jax.Array) -> TokenScores:
+    """`[rows, length]`, of each target, at hidden states `[rows, length, d_model]`.
 
     A few positions are projected at a time; see `MAX_LOGITS_BYTES`.
     """
@@ -119,14 +131,16 @@ def log_probs(module: Any, hidden: jax.Array, targets: jax.Array) -> jax.Array:
     vocab = jax.eval_shape(module.logits, hidden[:, 0]).shape[-1]
     chunk = max(1, MAX_LOGITS_BYTES // (4 * rows * vocab))
 
-    def at_position(column: tuple[jax.Array, jax.Array]) -> jax.Array:
+    def at_position(column: tuple[jax.Array, jax.Array]) -> TokenScores:
         vectors, words = column
         logits = module.logits(vectors)
         chosen = jnp.take_along_axis(logits, words[:, None], axis=1)[:, 0]
-        return chosen - jax.nn.logsumexp(logits, axis=1)
+        log_prob = chosen - jax.nn.logsumexp(logits, axis=1)
+        return TokenScores(log_prob, chosen >= jnp.max(logits, axis=1))
 
     columns = jnp.moveaxis(hidden, 1, 0), targets.T
-    return jax.lax.map(at_position, columns, batch_size=min(chunk, length)).T
+    found = jax.lax.map(at_position, columns, batch_size=min(chunk, length))
+    return TokenScores(found.log_probs.T, found.greedy.T)
 
 
 def _shifted(tokens: jax.Array, starts: jax.Array | int) -> jax.Array:

@@ -12,6 +12,7 @@ from t2t.data.vocabularies import Vocabulary
 from t2t.decoding.batcher import Batcher
 from t2t.decoding.blank_filling import BlankReader
 from t2t.decoding.likelihoods import likelihoods_of
+from t2t.decoding.log_probs import TokenScores
 from t2t.decoding.scored_texts import Alternatives, FilledBlanks, TextPairs
 from t2t.decoding.scoring_records import ScoringRecord, to_rank, to_score
 from t2t.errors import UserError
@@ -28,11 +29,13 @@ class Scored:
       text: as given.
       tokens: int32 `[length]`, with the end of sequence if the targets have one.
       log_probs: float32 `[length]`, of each token given all before it.
+      greedy: bool `[length]`, whether no other token is likelier there.
     """
 
     text: str
     tokens: np.ndarray
     log_probs: np.ndarray
+    greedy: np.ndarray
 
     def score(self, *, normalize: bool = False) -> float:
         """The log-likelihood; with `normalize`, divided by the number of tokens."""
@@ -141,13 +144,28 @@ class Scorer:
         """Yields the likelihoods of each record's texts, in order, reading a little ahead."""
         return self._batcher.by_window(records, self._scored)
 
+    def score_tokens(self, items: Iterable[Alternatives]) -> Iterator[list[TokenScores]]:
+        """Yields, for each item's targets, `[length]` each; for texts that are tokens already.
+
+        Raises:
+          UserError: which names the item, counted from 1, if it has more than the model reads.
+        """
+
+        def work(window: list[tuple[int, Alternatives]]) -> list[list[TokenScores]]:
+            for number, item in window:
+                self._likelihoods.check(item, f"Record {number}")
+                self.throughput.tokens += sum(map(len, item.targets))
+            return self._likelihoods([item for _, item in window])
+
+        return self._batcher.by_window(enumerate(items, 1), work)
+
     def _scored(self, window: list[ScoringRecord]) -> list[tuple[Scored, ...]]:
         tokens = [self._tokens(record) for record in window]
         scored = []
         for record, item, found in zip(window, tokens, self._likelihoods(tokens), strict=True):
             self.throughput.tokens += sum(map(len, item.targets))
             texts = zip(record.targets, item.targets, found, strict=True)
-            scored.append(tuple(Scored(*values) for values in texts))
+            scored.append(tuple(Scored(text, ids, *of) for text, ids, of in texts))
         return scored
 
     def _tokens(self, record: ScoringRecord) -> Alternatives:

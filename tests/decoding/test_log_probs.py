@@ -29,8 +29,10 @@ def test_equals_a_softmax_over_all_logits(positions, monkeypatch):
     found = jax.jit(lambda h, t: log_probs.log_probs(module, h, t))(hidden, targets)
     whole = log_softmax((hidden @ kernel).astype(np.float64), axis=-1)
     expected = np.take_along_axis(whole, targets[:, :, None], axis=2)[:, :, 0]
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert found.log_probs.dtype == np.float32
+    np.testing.assert_allclose(found.log_probs, expected, atol=1e-5)
+    np.testing.assert_array_equal(found.greedy, whole.argmax(axis=-1) == targets)
+    assert 0 < found.greedy.sum() < found.greedy.size
 
 
 def test_logits_are_made_in_parts(monkeypatch):
