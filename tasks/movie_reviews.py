@@ -7,8 +7,9 @@ them). One in ten is held out.
 
 import zlib
 
-from t2t_tasks.archives import Archive, read_tar
 from t2t_tasks.labelled import add_labelled, held_out
+
+from t2t.data.sources.archives import Archive, read_tar
 
 ARCHIVE = Archive("pip download --no-deps vaderSentiment==0.5", "vaderSentiment-0.5.zip")
 FILE = "movieReviewSnippets_GroundTruth.txt"
@@ -57,6 +58,7 @@ def _rated(split: str) -> list[tuple[str, float]]:
 add_labelled(
     "movie_reviews",
     reviews,
+    ARCHIVE,
     splits=["train", "validation"],
     labels=("negative", "positive"),
     prompt="review: {inputs} sentiment:",
@@ -64,6 +66,7 @@ add_labelled(
 add_labelled(
     "movie_review_pairs",
     pairs,
+    ARCHIVE,
     splits=["train", "validation"],
     labels=("first", "second"),
     prompt="review: {inputs} review: {pair} better:",

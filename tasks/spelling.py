@@ -10,17 +10,20 @@ import zlib
 from t2t.data.features import Feature
 from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
-from t2t.data.sources import FunctionDataSource
-from t2t.data.sources.packages import package_file
+from t2t.data.sources.archives import Archive, ArchiveDataSource
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.evaluation.metrics import exact_match
+
+ARCHIVE = Archive(
+    "pip download --no-deps codespell==2.4.3", "codespell-2.4.3-*.whl", "codespell", extra="demo"
+)
 
 
 def pairs(split: str) -> list[dict[str, str]]:
     """`{"wrong": ..., "right": ...}` for each misspelling of the split."""
-    path = package_file("codespell_lib", "data/dictionary.txt", extra="demo")
+    [content] = ARCHIVE.read("codespell_lib/data/dictionary.txt").values()
     examples = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in content.decode("utf-8").splitlines():
         wrong, _, right = line.partition("->")
         if "," in right:  # several answers, or a remark
             continue
@@ -34,7 +37,7 @@ _bytes = Feature(ByteVocabulary(extra_ids=125))
 
 TaskRegistry.add(
     "spelling",
-    source=FunctionDataSource(pairs, splits=["train", "validation"]),
+    source=ArchiveDataSource(pairs, ["train", "validation"], [ARCHIVE]),
     preprocessors=[text_to_text("correct: {wrong}", "{right}")],
     output_features={"inputs": _bytes, "targets": _bytes},
     metric_fns=[exact_match],

@@ -9,13 +9,12 @@ its sentence. Held out is one definition in twenty, with its sentences.
 import re
 from typing import Any
 
-from t2t_tasks.archives import Archive
 from t2t_tasks.labelled import held_out
 from t2t_tasks.pieces import ENDED, OPEN
 
 from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
-from t2t.data.sources import FunctionDataSource
+from t2t.data.sources.archives import Archive, ArchiveDataSource
 from t2t.evaluation.metrics import bleu, squad
 from t2t.evaluation.postprocessors import qa
 
@@ -64,7 +63,7 @@ def as_spans(example: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_source = FunctionDataSource(uses, splits=["train", "validation"])
+_source = ArchiveDataSource(uses, ["train", "validation"], [ARCHIVE])
 
 TaskRegistry.add(
     "wordnet_word",

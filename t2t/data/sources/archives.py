@@ -1,7 +1,7 @@
 """Data inside packages that pip, npm and apt bring, read where they lie: none is imported or run.
 
 A package is looked for among what is installed, if it is Python's, then as a downloaded file in the
-folder `$T2T_DATA_DIR`, by default `~/.cache/t2t/data`.
+folder `$T2T_DATA_DIR`, by default `~/.cache/t2t/data`. `t2t fetch` downloads those of a task.
 """
 
 import dataclasses
@@ -11,9 +11,11 @@ import io
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from t2t.data.sources.base import Example
+from t2t.data.sources.memory import FunctionDataSource
 from t2t.errors import UserError
 
 
@@ -25,11 +27,13 @@ class Archive:
       fetch: command that downloads it into the current folder.
       file: pattern of the downloaded file: a wheel, zip, tar or Debian package.
       distribution: its name, if installing it with pip serves too.
+      extra: of t2t that installs it.
     """
 
     fetch: str
     file: str
     distribution: str | None = None
+    extra: str | None = None
 
     def read(self, pattern: str) -> dict[str, bytes]:
         """The content of its files whose path ends in `pattern`, by path, in order of paths.
@@ -41,31 +45,64 @@ class Archive:
         found = self._installed(wanted) or self._downloaded(wanted)
         return dict(sorted(found.items()))
 
-    def _installed(self, wanted: str) -> dict[str, bytes]:
+    def downloaded(self) -> Path | None:
+        """Its file in the data folder, the last by name of several."""
+        return max(data_folder().glob(self.file), default=None)
+
+    def is_there(self) -> bool:
+        """Whether it is installed or downloaded."""
+        return bool(self._files()) or self.downloaded() is not None
+
+    def _files(self) -> list[importlib.metadata.PackagePath]:
         if self.distribution is None:
-            return {}
+            return []
         try:
-            files = importlib.metadata.files(self.distribution) or []
+            return importlib.metadata.files(self.distribution) or []
         except importlib.metadata.PackageNotFoundError:
-            return {}
-        chosen = [path for path in files if fnmatch.fnmatchcase(f"/{path}", wanted)]
+            return []
+
+    def _installed(self, wanted: str) -> dict[str, bytes]:
+        chosen = [path for path in self._files() if fnmatch.fnmatchcase(f"/{path}", wanted)]
         return {str(path): path.read_binary() for path in chosen}
 
     def _downloaded(self, wanted: str) -> dict[str, bytes]:
-        folder = data_folder()
-        paths = sorted(folder.glob(self.file))
-        if not paths:
+        path, folder = self.downloaded(), data_folder()
+        if path is None:
+            installing = f"`pip install 't2t[{self.extra}]'`, or with " if self.extra else ""
             raise UserError(
-                f"The data is in '{self.file}', which is not in {folder}. Fetch it with `mkdir -p "
-                f"{folder} && cd {folder} && {self.fetch}`, or name another folder: T2T_DATA_DIR."
+                f"The data is in '{self.file}', which is not in {folder}. Fetch it with "
+                f"{installing}`{self.command()}`, or name another folder: T2T_DATA_DIR."
             )
-        found = read_archive(paths[-1], lambda path: fnmatch.fnmatchcase(f"/{path}", wanted))
+        found = read_archive(path, lambda path: fnmatch.fnmatchcase(f"/{path}", wanted))
         if not found:
             raise UserError(
-                f"{paths[-1]} has no file '{wanted}': another version? `cd {folder} && "
-                f"{self.fetch}` fetches the tested one."
+                f"{path} has no file '{wanted}': another version? `cd {folder} && {self.fetch}` "
+                f"fetches the tested one."
             )
         return found
+
+    def command(self) -> str:
+        """What to type to have it in the data folder."""
+        return f"mkdir -p {data_folder()} && cd {data_folder()} && {self.fetch}"
+
+
+class ArchiveDataSource(FunctionDataSource):
+    """Examples that a function reads from archives, which `t2t fetch` can download.
+
+    Args:
+      dataset_fn: as for `FunctionDataSource`.
+      splits: what it can make.
+      archives: what it reads.
+    """
+
+    def __init__(
+        self,
+        dataset_fn: Callable[[str], Sequence[Example]],
+        splits: Sequence[str],
+        archives: Sequence[Archive],
+    ):
+        super().__init__(dataset_fn, splits)
+        self.archives = tuple(archives)
 
 
 def data_folder() -> Path:
