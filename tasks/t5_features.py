@@ -17,9 +17,9 @@ T5_VOCABULARY = PublishedVocabulary(
 MT5_VOCABULARY = PublishedVocabulary(
     "gs://t5-data/vocabs/mc4.250000.100extra/sentencepiece.model",
     "T2T_MT5_VOCABULARY",
-    extra_ids=0,
+    extra_ids=100,
 )
-"""250,100 pieces of 101 languages; the sentinels are pieces of the model."""
+"""250,000 pieces of 101 languages, and 100 sentinels that are pieces of the model already."""
 
 BYT5_VOCABULARY = ByteVocabulary(extra_ids=125)
 """384 ids: UTF-8 bytes, 3 specials and 125 sentinels."""

@@ -43,9 +43,12 @@ def _(vocabulary: SentencePieceVocabulary, folder: Path) -> None:
             "count upwards (reverse_extra_ids=False), so this vocabulary cannot be exported."
         )
     shutil.copyfile(vocabulary.path, folder / "spiece.model")
-    config = {"tokenizer_class": "T5Tokenizer", "extra_ids": vocabulary.extra_ids, **_T5_TOKENS}
+    model = new_model()
+    model.ParseFromString(vocabulary.path.read_bytes())
+    added = vocabulary.vocab_size - len(model.pieces)
+    config = {"tokenizer_class": "T5Tokenizer", "extra_ids": added, **_T5_TOKENS}
     _write(folder / "tokenizer_config.json", config | _sentinels(vocabulary))
-    if definition := _unigram(vocabulary):
+    if definition := _unigram(vocabulary, model):
         _write(folder / "tokenizer.json", definition)
 
 
@@ -101,13 +104,11 @@ def _sentinels(vocabulary: Vocabulary) -> dict[str, Any]:
     return {"additional_special_tokens": names} if names else {}
 
 
-def _unigram(vocabulary: SentencePieceVocabulary) -> dict[str, Any] | None:
+def _unigram(vocabulary: SentencePieceVocabulary, model: Any) -> dict[str, Any] | None:
     """The contents of a tokenizer.json; None if the model is of another kind (BPE)."""
-    model = new_model()
-    model.ParseFromString(vocabulary.path.read_bytes())
     if model.trainer_spec.model_type != UNIGRAM:
         return None
-    pieces = [[piece.piece, piece.score] for piece in model.pieces]
+    pieces = [[piece.piece, piece.score] for piece in model.pieces[: vocabulary.base_size]]
     special = {piece: i for i, (piece, _) in enumerate(pieces[:3])}
     first = len(pieces)
     names = [f"<extra_id_{k}>" for k in reversed(range(vocabulary.extra_ids))]

@@ -18,9 +18,10 @@ from t2t.paths import is_remote
 class SentencePieceVocabulary(Vocabulary):
     """A SentencePiece model file plus `extra_ids` sentinels, as T5 uses it.
 
-    Sentinels are appended to the model as user-defined pieces, so `<extra_id_k>` inside a text is
-    recognised, but only at the start of a word (`mid<extra_id_0>dle` is ordinary text). The model
-    is loaded on first use, a remote one fetched to the cache folder then, and never pickled.
+    Sentinels are appended to the model as user-defined pieces, unless its highest pieces are just
+    these sentinels (mT5's). `<extra_id_k>` inside a text is recognised, but only at the start of a
+    word (`mid<extra_id_0>dle` is ordinary text). The model is loaded on first use, a remote one
+    fetched to the cache folder then, and never pickled.
 
     Raises UserError, on construction, if a local file is missing, and on first use if a remote one
     cannot be fetched or it is not a SentencePiece model with pad 0, eos 1, unk 2 and no bos.
@@ -38,7 +39,7 @@ class SentencePieceVocabulary(Vocabulary):
 
         Args:
           sentencepiece_model_file: path of the model, local or remote ("gs://…").
-          extra_ids: number of sentinels.
+          extra_ids: number of sentinels, those that the model has included.
           normalizer_spec_overrides: fields of SentencePiece's NormalizerSpec to change, such as
             `{"remove_extra_whitespaces": False}`.
           reverse_extra_ids: whether `<extra_id_0>` is the highest id, as in T5, or the lowest one
@@ -190,11 +191,15 @@ def _load(path: str, content: str, extra_ids: int, reverse: bool, overrides: tup
         )
     for name, value in overrides:
         _override(model.normalizer_spec, name, value)
-    for k in reversed(range(extra_ids)) if reverse else range(extra_ids):
-        piece = model.pieces.add()
-        piece.piece = f"\u2581<extra_id_{k}>"
-        piece.score = 0.0
-        piece.type = USER_DEFINED
+    sentinels = [f"<extra_id_{k}>" for k in range(extra_ids)]
+    if reverse:
+        sentinels.reverse()
+    if [p.piece.lstrip("\u2581") for p in model.pieces[-extra_ids:]] != sentinels:
+        for name in sentinels:
+            piece = model.pieces.add()
+            piece.piece = f"\u2581{name}"
+            piece.score = 0.0
+            piece.type = USER_DEFINED
     return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
 
 

@@ -181,3 +181,22 @@ def test_a_remote_model_is_fetched_on_first_use(tmp_path, monkeypatch):
     assert vocabulary.path.is_relative_to(tmp_path)
     with pytest.raises(UserError, match=r"'memory://models/other\.model' does not exist"):
         SentencePieceVocabulary("memory://models/other.model").encode("x")
+
+
+def test_sentinels_that_the_model_has_are_not_added_again(tmp_path):
+    from sentencepiece import sentencepiece_model_pb2
+
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString(MODEL.read_bytes())
+    for k in reversed(range(100)):
+        model.pieces.add(piece=f"\u2581<extra_id_{k}>", score=0.0, type=4)
+    path = tmp_path / "with_sentinels.model"
+    path.write_bytes(model.SerializeToString())
+    held = SentencePieceVocabulary(path, extra_ids=100)
+    assert (held.base_size, held.vocab_size) == (32_000, 32_100)
+    assert held.sentinel_name(32_099) == "<extra_id_0>"
+    assert held.encode("Thank <extra_id_0> me") == SentencePieceVocabulary(MODEL).encode(
+        "Thank <extra_id_0> me"
+    )
+    assert SentencePieceVocabulary(path, extra_ids=10).vocab_size == 32_100
+    assert SentencePieceVocabulary(path, extra_ids=0).vocab_size == 32_100
