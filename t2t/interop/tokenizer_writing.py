@@ -15,7 +15,7 @@ from t2t.data.vocabularies import (
     Vocabulary,
     tokenizer_json,
 )
-from t2t.data.vocabularies.sentence_piece_proto import BYTE, UNIGRAM, new_model
+from t2t.data.vocabularies.sentence_piece_proto import BYTE, UNIGRAM, holds, new_model
 from t2t.errors import UserError
 
 _T5_TOKENS = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
@@ -45,10 +45,11 @@ def _(vocabulary: SentencePieceVocabulary, folder: Path) -> None:
     shutil.copyfile(vocabulary.path, folder / "spiece.model")
     model = new_model()
     model.ParseFromString(vocabulary.path.read_bytes())
-    added = vocabulary.vocab_size - len(model.pieces)
+    names = [f"<extra_id_{k}>" for k in reversed(range(vocabulary.extra_ids))]
+    added = 0 if holds(model, names) else len(names)
     config = {"tokenizer_class": "T5Tokenizer", "extra_ids": added, **_T5_TOKENS}
     _write(folder / "tokenizer_config.json", config | _sentinels(vocabulary))
-    if definition := _unigram(vocabulary, model):
+    if definition := _unigram(model, len(model.pieces) + added - len(names), names):
         _write(folder / "tokenizer.json", definition)
 
 
@@ -104,14 +105,16 @@ def _sentinels(vocabulary: Vocabulary) -> dict[str, Any]:
     return {"additional_special_tokens": names} if names else {}
 
 
-def _unigram(vocabulary: SentencePieceVocabulary, model: Any) -> dict[str, Any] | None:
-    """The contents of a tokenizer.json; None if the model is of another kind (BPE)."""
+def _unigram(model: Any, base_size: int, names: list[str]) -> dict[str, Any] | None:
+    """The contents of a tokenizer.json; None if the model is of another kind (BPE).
+
+    The sentinels' ids follow those of the first `base_size` pieces.
+    """
     if model.trainer_spec.model_type != UNIGRAM:
         return None
-    pieces = [[piece.piece, piece.score] for piece in model.pieces[: vocabulary.base_size]]
+    pieces = [[piece.piece, piece.score] for piece in model.pieces[:base_size]]
     special = {piece: i for i, (piece, _) in enumerate(pieces[:3])}
     first = len(pieces)
-    names = [f"<extra_id_{k}>" for k in reversed(range(vocabulary.extra_ids))]
     special |= {name: first + i for i, name in enumerate(names)}
     chars = model.normalizer_spec.precompiled_charsmap
     normalizer = {

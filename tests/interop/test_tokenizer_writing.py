@@ -55,3 +55,16 @@ def test_bytes_are_a_fallback_only_where_there_are_byte_pieces(tmp_path):
 
 def test_another_kind_of_model_has_no_such_file(tmp_path):
     assert written(tmp_path, PIECES[:4], model_type=2) is None  # BPE
+
+
+def test_sentinels_that_the_model_has_are_written_once(tmp_path):
+    held = [("\u2581<extra_id_1>", 0.0, 4), ("\u2581<extra_id_0>", 0.0, 4)]
+    plain = [piece for piece in PIECES if piece[2] != 6]
+    (tmp_path / "with").mkdir()
+    (tmp_path / "without").mkdir()
+    definition = written(tmp_path / "without", plain)
+    again = written(tmp_path / "with", [*plain, *held])
+    assert again["model"]["vocab"] == definition["model"]["vocab"]
+    assert again["added_tokens"] == definition["added_tokens"]
+    config = json.loads((tmp_path / "with/out/tokenizer_config.json").read_text())
+    assert config["extra_ids"] == 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from t2t.data.vocabularies.base import Vocabulary, digest
 from t2t.data.vocabularies.checks import check_texts
-from t2t.data.vocabularies.sentence_piece_proto import USER_DEFINED, new_model
+from t2t.data.vocabularies.sentence_piece_proto import USER_DEFINED, holds, new_model
 from t2t.errors import UserError, did_you_mean
 from t2t.paths import is_remote
 
@@ -194,7 +194,7 @@ def _load(path: str, content: str, extra_ids: int, reverse: bool, overrides: tup
     sentinels = [f"<extra_id_{k}>" for k in range(extra_ids)]
     if reverse:
         sentinels.reverse()
-    if [p.piece.lstrip("\u2581") for p in model.pieces[-extra_ids:]] != sentinels:
+    if not holds(model, sentinels):
         for name in sentinels:
             piece = model.pieces.add()
             piece.piece = f"\u2581{name}"

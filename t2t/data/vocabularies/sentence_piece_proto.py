@@ -5,6 +5,7 @@ only, and Apache Beam wants an earlier one. Fields that are not here survive rea
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 UNIGRAM = 1  # TrainerSpec.model_type
@@ -64,3 +65,9 @@ def _model_class() -> type:
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("t2t.ModelProto"))
+
+
+def holds(model: Any, names: Sequence[str]) -> bool:
+    """Whether the model's highest pieces are sentinels of these names, in this order."""
+    pieces = model.pieces[max(len(model.pieces) - len(names), 0) :]
+    return [piece.piece.lstrip("\u2581") for piece in pieces] == list(names)
