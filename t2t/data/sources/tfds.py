@@ -26,7 +26,8 @@ class TfdsDataSource(DataSource):
     labels).
 
     Args:
-      tfds_name: `name[/config]:version`; without it, every split is a `TfdsSplit`.
+      tfds_name: `name[/config]:version`, or several versions, "name:1.0.0|2.0.0", of which the
+        first that is prepared is read; without it, every split is a `TfdsSplit`.
       splits: which splits there are: names; or a mapping from names to TFDS splits and slices
         ("train[:90%]") or `TfdsSplit`s; None for those of the data set.
       tfds_data_dir: the folder of prepared data sets; None for $TFDS_DATA_DIR, or

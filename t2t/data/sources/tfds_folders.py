@@ -2,7 +2,9 @@
 
 import dataclasses
 import fnmatch
+import importlib.metadata
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -10,7 +12,8 @@ from pathlib import Path
 
 from t2t.errors import UserError, did_you_mean
 
-_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w\-.=+]+))?:(?P<version>[\d.*]+)")
+_TFDS = "tensorflow_datasets"
+_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w\-.=+]+))?:(?P<version>[\d.*|]+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +35,8 @@ class TfdsSplit:
 def prepared_folder(dataset: str, data_dir: str | Path | None) -> Path:
     """The folder of `name[/config]:version`, found without the data set's own module.
 
+    "glue/cola:1.0.0|2.0.0" is version 1.0.0 or, if that is not there, 2.0.0, which can be prepared.
+
     Raises:
       UserError: if the name lacks its version, or there is no such folder, with how to make it.
     """
@@ -43,11 +48,13 @@ def prepared_folder(dataset: str, data_dir: str | Path | None) -> Path:
     root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     root = root.expanduser()
     name, config, version = parts["name"], parts["config"] or "", parts["version"]
-    for folder in (root / name / config, root / name / (config or _default_config(root / name))):
-        matching = [p for p in _versions(folder) if fnmatch.fnmatchcase(p.name, version)]
+    folders = (root / name / config, root / name / (config or _default_config(root / name)))
+    wanted = version.split("|")
+    for pattern, folder in itertools.product(wanted, folders):
+        matching = [p for p in _versions(folder) if fnmatch.fnmatchcase(p.name, pattern)]
         if matching:
             return matching[-1]
-    raise UserError(_not_prepared(dataset, root, root / name / config / version))
+    raise UserError(_not_prepared(dataset.split(":")[0], wanted, root))
 
 
 def _versions(folder: Path) -> list[Path]:
@@ -63,16 +70,21 @@ def _default_config(folder: Path) -> str:
         return ""
 
 
-def _not_prepared(dataset: str, root: Path, folder: Path) -> str:
-    name = re.split("[/:]", dataset)[0]
+def _not_prepared(name: str, versions: list[str], root: Path) -> str:
+    dataset = f"{name}:{versions[-1]}"
     there = [_name_of(p.parent, root) for p in sorted(root.glob("*/**/features.json"))]
-    others = [other for other in there if other.startswith((f"{name}/", f"{name}:"))]
+    builder = name.split("/")[0]
+    others = [other for other in there if other.startswith((f"{builder}/", f"{builder}:"))]
     hint = f" There is: {', '.join(others)}." if others else did_you_mean(dataset, there)
+    nor = f" (nor {', '.join(versions[:-1])})" if len(versions) > 1 else ""
+    imports = ", ".join(filter(None, [f"{_TFDS} as tfds", builder_module(dataset)]))
     arguments = f"'{dataset}', data_dir='{root}', file_format='array_record'"
     return (
-        f"The TFDS data set '{dataset}' is not prepared: there is no '{folder}'.{hint} Prepare it "
-        f'with `python -c "import tensorflow_datasets as tfds{_module(name)}; '
-        f'tfds.builder({arguments}).download_and_prepare()"`, or say where it is: tfds_data_dir=.'
+        f"The TFDS data set '{dataset}' is not prepared: there is no "
+        f"'{root / name / versions[-1]}'{nor}.{hint} Prepare it{_needs(dataset)} with "
+        f'`python -c "import {imports}; tfds.builder({arguments}).download_and_prepare()"`; '
+        f"without file_format, a copy that Google's storage may have is taken. Or say where it is: "
+        f"tfds_data_dir=, or $TFDS_DATA_DIR."
     )
 
 
@@ -81,13 +93,38 @@ def _name_of(folder: Path, root: Path) -> str:
     return f"{'/'.join(name)}:{version}"
 
 
-def _module(name: str) -> str:
-    """The older data sets are found without TensorFlow only after an import of their module."""
-    spec = importlib.util.find_spec("tensorflow_datasets")
-    if spec is None or spec.origin is None:
-        return ""
-    package = Path(spec.origin).parent
-    for path in sorted(package.glob(f"*/{name}.py")) + sorted(package.glob(f"*/{name}/{name}.py")):
-        module = ".".join(path.relative_to(package).with_suffix("").parts)
-        return f", tensorflow_datasets.{module}"
+def builder_module(dataset: str) -> str:
+    """The module to import before TFDS finds one of its older data sets without TensorFlow.
+
+    "" for its newer ones, those of others, and without TFDS.
+    """
+    for path in _sources(dataset):
+        if "dataset_builder" not in path.stem:
+            package = next(parent for parent in path.parents if parent.name == _TFDS)
+            return ".".join([_TFDS, *path.relative_to(package).with_suffix("").parts])
     return ""
+
+
+def _sources(dataset: str) -> list[Path]:
+    """The files that define a data set in TFDS, helpers last."""
+    spec = importlib.util.find_spec(_TFDS)
+    if spec is None or spec.origin is None:
+        return []
+    package, name = Path(spec.origin).parent, re.split("[/:]", dataset)[0]
+    stem = name.removesuffix("_translate")
+    places = (
+        *(f"{stem}.py", f"{name}/{name}.py"),
+        *(f"{name}/{name}_dataset_builder.py", f"{stem}_utils.py"),
+    )
+    return [path for place in places for path in sorted(package.glob(f"*/{place}"))]
+
+
+def _needs(dataset: str) -> str:
+    """What preparing takes that reading does not: TensorFlow, or an extra of TFDS's own."""
+    sources, name = _sources(dataset), re.split("[/:]", dataset)[0]
+    packages = []
+    if any("tensorflow as tf" in path.read_text(encoding="utf-8") for path in sources):
+        packages.append("tensorflow")
+    if sources and name in importlib.metadata.metadata(_TFDS).get_all("Provides-Extra", []):
+        packages.append(f"'tensorflow-datasets[{name}]'")
+    return f", after `pip install {' '.join(packages)}`," if packages else ""

@@ -142,6 +142,15 @@ def test_the_folder_comes_from_the_environment(data_dir, monkeypatch):
     assert len(TfdsDataSource("pairs:1.0.0").examples("test")) == 5
 
 
+def test_of_several_versions_the_first_that_is_there_is_read(data_dir):
+    source = TfdsDataSource("pairs:0.9.0|1.0.0|2.0.0", ["test"], data_dir)
+    assert len(source.examples("test")) == 5
+    absent = TfdsDataSource("pairs:0.9.0|2.0.0", ["test"], data_dir)
+    message = r"'pairs:2.0.0' is not prepared: .*pairs/2\.0\.0' \(nor 0\.9\.0\)\. There is: pairs:1"
+    with pytest.raises(UserError, match=message):
+        absent.examples("test")
+
+
 def test_source_goes_to_other_processes(data_dir):
     source = TfdsDataSource("pairs:1.0.0", tfds_data_dir=data_dir)
     examples = pickle.loads(pickle.dumps(source.examples("test")))
@@ -169,6 +178,7 @@ def test_a_configuration_may_be_named_or_be_the_default(data_dir, tmp_path):
             "glue/cola:2.0.0",
             r"import tensorflow_datasets as tfds, tensorflow_datasets\.text\.glue;",
         ),
+        ("c4/en:3.1.0", r"Prepare it, after `pip install tensorflow 'tensorflow-datasets\[c4\]'`,"),
     ],
 )
 def test_what_is_not_prepared_is_named_with_how_to(data_dir, name, message):
