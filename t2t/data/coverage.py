@@ -78,9 +78,13 @@ def check_coverage(vocabulary: Vocabulary, texts: Iterable[str], what: str) -> C
     strings = [text for text in texts if isinstance(text, str)]
     for text, ids in zip(strings, vocabulary.encode_batch(strings), strict=True):
         known = ids if vocabulary.unk_id is None else ids[ids != vocabulary.unk_id]
-        before = collections.Counter(unicodedata.normalize("NFKC", text))
-        after = collections.Counter(unicodedata.normalize("NFKC", vocabulary.decode(known)))
-        characters += before.total()
+        decoded = vocabulary.decode(known)
+        normalized = unicodedata.normalize("NFKC", text)
+        characters += len(normalized)
+        if decoded == text:
+            continue
+        before = collections.Counter(normalized)
+        after = collections.Counter(unicodedata.normalize("NFKC", decoded))
         lost += _without_other_forms(before - after, after - before)
     merged_spaces = lost.pop(" ", 0)
     return CoverageReport(what, characters, dict(lost.most_common()), merged_spaces)
