@@ -1,0 +1,70 @@
+"""The scores of Super-NaturalInstructions (arXiv 2204.07705), as Tk-Instruct computes them.
+
+Targets are {"value": references, "category": name or ""}, predictions {"value": text}, as the
+postprocessor `references` of this module gives them. All are percentages.
+"""
+
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from t2t.errors import UserError
+from t2t.evaluation.metrics.base import mean_metric
+from t2t.evaluation.metrics.summarization import rouge_mean
+
+_WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
+Records = Sequence[Mapping[str, Any]]
+
+
+def references(
+    decoded: str, example: Mapping[str, Any] | None = None, is_target: bool = False
+) -> dict[str, Any]:
+    """Postprocessor for the metrics here: all references, and the category of the task."""
+    if not is_target:
+        return {"value": decoded}
+    if example is None or "references" not in example:
+        raise UserError("the postprocessor needs the example's field 'references'.")
+    return {"value": list(example["references"]), "category": example.get("category", "")}
+
+
+@mean_metric
+def instruction_rouge(
+    targets: Records, predictions: Records, any_script: bool = False
+) -> Mapping[str, Any]:
+    """ROUGE-L against the nearest reference: "rougeL".
+
+    English words are compared by their stems; with `any_script` words of any script, as they are.
+    """
+    return rouge_mean.per_example(
+        [target["value"] for target in targets],
+        [prediction["value"] for prediction in predictions],
+        score_keys=["rougeL"],
+        use_stemmer=not any_script,
+        any_script=any_script,
+    )
+
+
+@mean_metric
+def instruction_exact_match(targets: Records, predictions: Records) -> Mapping[str, Any]:
+    """How many equal a reference but for case, punctuation and white space: "exact_match"."""
+    hits = [
+        any(_normalized(prediction["value"]) == _normalized(r) for r in target["value"])
+        for target, prediction in zip(targets, predictions, strict=True)
+    ]
+    return {"exact_match": 100.0 * np.array(hits)}
+
+
+def instruction_rouge_by_category(
+    targets: Records, predictions: Records, any_script: bool = False
+) -> dict[str, float]:
+    """`instruction_rouge` of each category of tasks: "rougeL_for_title_generation"."""
+    scores = instruction_rouge.per_example(targets, predictions, any_script=any_script)
+    values = scores["rougeL"]
+    names = np.array(["_".join(target["category"].lower().split()) for target in targets])
+    return {f"rougeL_for_{n}": float(values[names == n].mean()) for n in sorted(set(names)) if n}
+
+
+def _normalized(text: str) -> str:
+    return " ".join(text.lower().translate(_WITHOUT_PUNCTUATION).split())
