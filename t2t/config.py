@@ -106,6 +106,8 @@ RUN = (
     "t2t.training.guard:Guard",
     "t2t.training.norms:NormGroups",
     "t2t.training.watchdog:Watchdog",
+    "t2t.training.trackers:Wandb",
+    "t2t.training.trackers:MLflow",
     "t2t.evaluation.evaluator:EvalPolicy",
     "t2t.training.loop:train",
 )

@@ -1,68 +1,83 @@
-"""Metrics to `metrics.jsonl` and TensorBoard."""
+"""Metrics to the run's folder and to trackers."""
 
-import json
 import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from tensorboardX import SummaryWriter
+from typing import Any
 
 from t2t.paths import is_remote
-from t2t.replacing import replacing
 from t2t.training.run_directory import RunDirectory
+from t2t.training.trackers import JsonLines, TensorBoard, Tracker
+from t2t.training.trackers.in_background import InBackground
 
 _UPLOAD_EVERY = 30.0  # seconds
+_PATIENCE = 30.0  # seconds at the end, in which trackers may take what is left
 
 log = logging.getLogger(__name__)
 
 
 class MetricsLog:
-    """Appends scalars by step; entries after `resume_step` are removed first.
+    """Writes scalars by step to `metrics.jsonl`, to TensorBoard's files and to `trackers`.
 
-    So a run that was interrupted and resumed has one line per logged step, as if it had not been.
+    Entries after `resume_step` are removed first, where that is possible.
     """
 
-    def __init__(self, run: RunDirectory, resume_step: int):
-        self._run, self._path = run, run.metrics
-        self._open(resume_step)
+    def __init__(
+        self,
+        run: RunDirectory,
+        resume_step: int,
+        trackers: Sequence[Tracker] = (),
+        config: Mapping[str, Any] | None = None,
+    ):
+        """`config`: what trackers are told of the run."""
+        self._run, self._config = run, dict(config or {})
+        self._lines, self._tensorboard = JsonLines(), TensorBoard()
+        self._others = [InBackground(tracker) for tracker in trackers]
+        self._start(resume_step)
 
-    def _open(self, resume_step: int) -> None:
-        _keep_until(self._path, resume_step)
-        self._tensorboard = SummaryWriter(
-            str(self._run.tensorboard),
-            purge_step=resume_step + 1,
-            filename_suffix=f".{time.time_ns()}",  # two in a second would have the same name
-        )
+    def _start(self, step: int) -> None:
+        for tracker in (self._lines, self._tensorboard):
+            tracker.start(self._local_run, self._config, step)
+        for other in self._others:
+            other.start(self._run, self._config, step)
+
+    @property
+    def _local_run(self) -> RunDirectory:
+        """Where files can be appended to."""
+        return self._run
+
+    @property
+    def _all(self) -> tuple[Tracker | InBackground, ...]:
+        return self._lines, self._tensorboard, *self._others
 
     def go_back(self, step: int) -> None:
         """Removes entries after `step`, as if training had been interrupted and resumed there."""
-        self._tensorboard.close()
-        self._open(step)
+        for tracker in self._all:
+            tracker.close()
+        self._start(step)
 
     def total(self, name: str) -> float:
         """Sum over all entries."""
-        if not self._path.exists():
-            return 0.0
-        lines = self._path.read_text(encoding="utf-8").splitlines()
-        return sum(json.loads(line).get(name, 0.0) for line in lines)
+        return self._lines.total(name)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Logs `values`, under names such as "train/loss" and "eval/spelling/exact_match"."""
-        line = json.dumps({"step": step, **{k: float(v) for k, v in values.items()}})
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-        for name, value in values.items():
-            self._tensorboard.add_scalar(name, float(value), step)
+        for tracker in self._all:
+            tracker.log(step, values)
 
     def flush(self) -> None:
         """Makes sure that what was written is in the run's folder; before a checkpoint is."""
 
     def close(self) -> None:
-        """Flushes and closes the TensorBoard file."""
-        self._tensorboard.close()
+        """Closes all files, and gives trackers time to take what is left."""
+        for tracker in self._all:
+            tracker.close()
+        until = time.monotonic() + _PATIENCE
+        for other in self._others:
+            other.end(max(until - time.monotonic(), 0.0))
 
 
 class UploadedLog(MetricsLog):
@@ -71,14 +86,23 @@ class UploadedLog(MetricsLog):
     So they are half a minute behind, but never behind a checkpoint.
     """
 
-    def __init__(self, run: RunDirectory, resume_step: int):
-        self._remote = run
+    def __init__(
+        self,
+        run: RunDirectory,
+        resume_step: int,
+        trackers: Sequence[Tracker] = (),
+        config: Mapping[str, Any] | None = None,
+    ):
         self._local = RunDirectory(Path(tempfile.mkdtemp(prefix="t2t-log-")))
         if run.metrics.exists():
             self._local.metrics.write_bytes(run.metrics.read_bytes())
         self._uploaded: dict[Path, int] = {}
         self._last = time.monotonic()
-        super().__init__(self._local, resume_step)
+        super().__init__(run, resume_step, trackers, config)
+
+    @property
+    def _local_run(self) -> RunDirectory:
+        return self._local
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         super().write(step, values)
@@ -87,31 +111,40 @@ class UploadedLog(MetricsLog):
 
     def flush(self) -> None:
         self._tensorboard.flush()
+        self._upload_all()
+
+    def close(self) -> None:
+        super().close()
+        self._upload_all()
+        shutil.rmtree(self._local.path, ignore_errors=True)
+
+    def _upload_all(self) -> None:
         try:
             for path in [self._local.metrics, *self._local.tensorboard.iterdir()]:
                 self._upload(path)
         except Exception as error:  # of whatever kind the store's are; the next try may succeed
-            log.warning("the log could not be written to '%s': %s", self._remote.path, error)
+            log.warning("the log could not be written to '%s': %s", self._run.path, error)
         self._last = time.monotonic()
-
-    def close(self) -> None:
-        super().close()
-        self.flush()
-        shutil.rmtree(self._local.path, ignore_errors=True)
 
     def _upload(self, path: Path) -> None:
         stat = path.stat() if path.exists() else None
         if stat is None or self._uploaded.get(path) == stat.st_mtime_ns:
             return
-        target = self._remote.path / path.relative_to(self._local.path)
+        target = self._run.path / path.relative_to(self._local.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
         self._uploaded[path] = stat.st_mtime_ns
 
 
-def open_metrics_log(run: RunDirectory, resume_step: int) -> MetricsLog:
-    """The log of a run, wherever its folder is."""
-    return (UploadedLog if is_remote(run.path) else MetricsLog)(run, resume_step)
+def open_metrics_log(
+    run: RunDirectory,
+    resume_step: int,
+    trackers: Sequence[Tracker] = (),
+    config: Mapping[str, Any] | None = None,
+) -> MetricsLog:
+    """The log of a run, wherever its folder is; see `MetricsLog` for the arguments."""
+    kind = UploadedLog if is_remote(run.path) else MetricsLog
+    return kind(run, resume_step, trackers, config)
 
 
 class NoLog:
@@ -132,18 +165,3 @@ class NoLog:
 
     def close(self) -> None:
         """Does nothing."""
-
-
-def _keep_until(path: Path, step: int) -> None:
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:  # the last line of a killed process
-            continue
-        if entry["step"] <= step:
-            kept.append(line + "\n")
-    with replacing(path) as partial:
-        partial.write_text("".join(kept), encoding="utf-8")

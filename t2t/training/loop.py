@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+from collections.abc import Sequence
 
 import jax
 
@@ -17,6 +18,7 @@ from t2t.evaluation.evaluator import (
     flat_metrics,
     write_predictions,
 )
+from t2t.gin_text import settings_of
 from t2t.models.definition import ModelConfig
 from t2t.models.lora import LoRA
 from t2t.reporting.dry_run import dry_run_report
@@ -43,6 +45,7 @@ from t2t.training.run_lock import hold_run_lock
 from t2t.training.speed import PRODUCTIVE, Speed, first_start, peak_flops_of
 from t2t.training.step import make_train_step
 from t2t.training.throughput import StepLog
+from t2t.training.trackers import Tracker, check_trackers
 from t2t.training.trainable import Trainable
 from t2t.training.watchdog import Watchdog
 
@@ -70,6 +73,7 @@ def train(
     norms: NormGroups = NormGroups(),  # noqa: B008
     guard: Guard = Guard(),  # noqa: B008
     watchdog: Watchdog = Watchdog(),  # noqa: B008
+    trackers: Sequence[Tracker] = (),
     peak_flops: float | None = None,
     init_from: str | Initialization | None = None,
     lora: LoRA | None = None,
@@ -100,6 +104,7 @@ def train(
       norms: parts of the model whose norms are logged.
       guard: what to do about NaN and peaks of the loss.
       watchdog: when to say where training hangs.
+      trackers: what takes log lines, beside `metrics.jsonl` and TensorBoard's files.
       peak_flops: operations per second of a device that MFU is a share of; None for what its maker
         publishes for bfloat16, if known.
       init_from: another run's folder; a fresh run starts from its newest parameters. An
@@ -120,6 +125,7 @@ def train(
     for name, value in {"total_steps": total_steps, "log_every": log_every}.items():
         if value < 1:
             raise UserError(f"train.{name} must be at least 1, got {value}.")
+    check_trackers(trackers)
     use_compilation_cache()
     it = prepare(
         model_dir=model_dir,
@@ -170,7 +176,8 @@ def train(
         if is_main:
             it.describe(parameter_table(it.model, it.mesh, mesh.rules), config_text)
         step = int(state.step)
-        metrics_log = open_metrics_log(run, step) if is_main else NoLog()
+        settings = settings_of(config_text or "")
+        metrics_log = open_metrics_log(run, step, trackers, settings) if is_main else NoLog()
         stack.callback(metrics_log.close)
         progress = stack.enter_context(Progress(step, total_steps, enabled=is_main))
         interruption = stack.enter_context(Interruption())

@@ -43,6 +43,11 @@ class RunDirectory:
         return self.path / "tensorboard"
 
     @property
+    def trackers(self) -> Path:
+        """Under which ids services know the run."""
+        return self.path / "trackers.json"
+
+    @property
     def predictions(self) -> Path:
         """`<task>-<step>.jsonl` of inputs, targets and predictions."""
         return self.path / "eval"

@@ -1,0 +1,92 @@
+"""`train.trackers`: a tracker of one's own, what fails, what is refused."""
+
+import sys
+
+import pytest
+
+from t2t.cli import main
+from t2t.errors import UserError
+from t2t.training.loop import train
+from t2t.training.trackers import MLflow, Tracker, Wandb
+from tests.training.test_loop import read_jsonl
+
+MINE = """
+import json
+import gin
+from t2t.training.trackers import Tracker
+
+@gin.configurable
+class Mine(Tracker):
+    def __init__(self, file):
+        self.file = file
+
+    def start(self, run, config, resume_step):
+        self.write("start", resume_step, config["train.batch_size"])
+
+    def log(self, step, values):
+        self.write("log", step, values["train/loss"] if "train/loss" in values else None)
+
+    def close(self):
+        self.write("close")
+
+    def write(self, *what):
+        with open(self.file, "a") as file:
+            file.write(json.dumps(what) + "\\n")
+"""
+
+
+class Failing(Tracker):
+    def start(self, run, config, resume_step):
+        raise OSError("no route to host")
+
+    def log(self, step, values):
+        raise AssertionError("it has not started")
+
+    def close(self):
+        raise AssertionError("it has not started")
+
+
+def test_one_of_ones_own_by_import(tmp_path, monkeypatch, capsys):
+    (tmp_path / "tracker_of_mine.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    command = ["train", "--gin_file=quickstart.gin", "--model_dir=run"]
+    command += ["--import=tracker_of_mine", "--gin.train.trackers=[@Mine()]"]
+    command += ["--gin.Mine.file='noted.jsonl'", "--gin.MIXTURE='spelling'", "--gin.D_MODEL=16"]
+    command += ["--gin.train.batch_size=8", "--gin.EvalPolicy.num_examples=4"]
+    command += ["--gin.CheckpointPolicy.every=2", "--gin.train.log_every=2"]
+    command += ["--gin.cosine_schedule.warmup_steps=1"]
+    assert main([*command, "--gin.TRAIN_STEPS=2"]) == 0
+    assert main([*command, "--gin.TRAIN_STEPS=4"]) == 0
+    noted = read_jsonl(tmp_path / "noted.jsonl")
+    expected = [["start", 0, "8"], ["log", 2], ["log", 2, None], ["close"]]
+    expected += [["start", 2, "8"], ["log", 4], ["log", 4, None], ["close"]]
+    assert [found[: len(wanted)] for found, wanted in zip(noted, expected, strict=True)] == expected
+    logged = read_jsonl(tmp_path / "run/metrics.jsonl")
+    assert [line["train/loss"] for line in logged if "train/loss" in line] == [
+        noted[1][2],
+        noted[5][2],
+    ]
+    assert "Mine" in (tmp_path / "run/config.gin").read_text()
+
+
+def test_one_that_fails_leaves_training_alone(experiment, caplog):
+    results = train(**experiment, trackers=[Failing()])
+    assert set(results) == {"tiny_copy", "tiny_text"}
+    warnings = [r.getMessage() for r in caplog.records if "tracker" in r.getMessage()]
+    assert len(warnings) == 1
+    assert "Failing failed, training goes on: OSError: no route to host" in warnings[0]
+
+
+@pytest.mark.parametrize(("kind", "module"), [(Wandb, "wandb"), (MLflow, "mlflow")])
+def test_a_missing_package_is_said_before_anything_is_written(
+    experiment, kind, module, monkeypatch, tmp_path
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match=rf"tracker {kind.__name__} needs .* 't2t\[{module}\]'"):
+        train(**experiment, trackers=[kind()])
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_of_a_kind_are_refused(experiment):
+    with pytest.raises(UserError, match="Failing 2 times"):
+        train(**experiment, trackers=[Failing(), Failing()])
