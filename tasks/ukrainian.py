@@ -1,0 +1,119 @@
+"""Grammar correction: sentences by 828 writers of Ukrainian, and what editors made of them.
+
+UA-GEC 2 (Syvokon et al., arXiv 2103.16997; CC BY 4.0) from the package ua-gec 2.1.3, its layer
+without edits of fluency. "test" is the standard one, with two editors; "validation" is one in
+twenty of the training documents. An editor's sentence is matched exactly, or by its edits, the
+better of two editors. Baseline: a copy, which makes no edits.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from t2t_tasks.baselines import copy
+from t2t_tasks.labelled import held_out
+from t2t_tasks.t5_features import BYT5_FEATURES
+
+from t2t.data.preprocessors import text_to_text
+from t2t.data.registry import TaskRegistry
+from t2t.data.sources import Example
+from t2t.data.sources.archives import Archive, ArchiveDataSource
+from t2t.evaluation.metrics import mean_metric
+from t2t.evaluation.metrics.libraries import load
+
+ARCHIVE = Archive("pip download --no-deps ua-gec==2.1.3", "ua_gec-2.1.3-*.whl", "ua-gec")
+Edit = tuple[int, int, tuple[str, ...]]
+"""Start and end among the words of the source, and what replaces them."""
+
+
+def sentences(split: str) -> list[dict[str, Any]]:
+    """`{"source": ..., "answers": [...], "corrected": the first of them}`."""
+    part = "test" if split == "test" else "train"
+    folder = f"ua_gec/data/gec-only/{part}"
+    sources = _documents(f"{folder}/source-sentences/*.txt")
+    edited: dict[str, list[list[str]]] = {}
+    for name, lines in _documents(f"{folder}/target-sentences/*.txt").items():
+        edited.setdefault(name.split(".")[0], []).append(lines)
+    examples = []
+    for name, lines in sources.items():
+        document = name.split(".")[0]
+        if split != "test" and held_out(document, 20) != (split == "validation"):
+            continue
+        editors = [e for e in edited.get(document, []) if len(e) == len(lines)]
+        for source, *answers in zip(lines, *editors, strict=True):
+            if source and answers and all(answers):
+                example = {"source": source, "answers": answers, "corrected": answers[0]}
+                examples.append(example)
+    return examples
+
+
+def _documents(pattern: str) -> dict[str, list[str]]:
+    return {
+        path.rsplit("/", 1)[1]: [line.strip() for line in content.decode("utf-8").splitlines()]
+        for path, content in ARCHIVE.read(pattern).items()
+    }
+
+
+def with_source(decoded: str, example: Example, is_target: bool) -> Any:
+    """For the metrics: the prediction as it is, or what was corrected, and how."""
+    return (example["source"], example["answers"]) if is_target else decoded
+
+
+@mean_metric
+def exact_correction(targets: Sequence[Any], predictions: Sequence[str]) -> Mapping[str, Any]:
+    """Share of predictions equal to an editor's sentence, from 0 to 1."""
+    pairs = zip(targets, predictions, strict=True)
+    return {"exact_match": [float(text in answers) for (_, answers), text in pairs]}
+
+
+def correction_f05(targets: Sequence[Any], predictions: Sequence[str]) -> dict[str, float]:
+    """Precision, recall and F0.5 of edits of words over all sentences, from 0 to 100.
+
+    Edits are the shortest way from the source to a text, neighbours as one, a mark a word of its
+    own. Of several editors counts the one who agrees most, sentence by sentence (Ng et al. 2014,
+    CoNLL). Without any edits precision and recall are 100 each.
+    """
+    right = made = wanted = 0
+    for (source, answers), prediction in zip(targets, predictions, strict=True):
+        own = edits(source, prediction)
+        counts = []
+        for answer in answers:
+            theirs = edits(source, answer)
+            counts.append((len(own & theirs), len(own), len(theirs)))
+        best = max(counts, key=lambda count: _f05(*count)[2])
+        right, made, wanted = right + best[0], made + best[1], wanted + best[2]
+    names = ("precision", "recall", "f0.5")
+    return dict(zip(names, _f05(right, made, wanted), strict=True))
+
+
+def _f05(right: int, made: int, wanted: int) -> tuple[float, float, float]:
+    precision = right / made if made else 1.0
+    recall = right / wanted if wanted else 1.0
+    total = 0.25 * precision + recall
+    score = 1.25 * precision * recall / total if total else 0.0
+    return 100.0 * precision, 100.0 * recall, 100.0 * score
+
+
+def edits(source: str, text: str) -> set[Edit]:
+    """What changes words and marks of one into those of the other."""
+    before, after = (re.findall(r"\w+(?:['\u2019\u02bc-]\w+)*|\S", side) for side in (source, text))
+    found: list[Edit] = []
+    for step in load("rapidfuzz.distance").Levenshtein.opcodes(before, after):
+        if step.tag == "equal":
+            continue
+        start, words = step.src_start, tuple(after[step.dest_start : step.dest_end])
+        if found and found[-1][1] == start:
+            start, words = found[-1][0], found.pop()[2] + words
+        found.append((start, step.src_end, words))
+    return set(found)
+
+
+TaskRegistry.add(
+    "ukrainian_correction",
+    source=ArchiveDataSource(sentences, ["train", "validation", "test"], [ARCHIVE]),
+    preprocessors=[text_to_text("grammar: {source}", "{corrected}")],
+    output_features=BYT5_FEATURES,
+    postprocess_fn=with_source,
+    metric_fns=[exact_correction, correction_f05],
+    baseline_fn=copy("grammar: "),
+)
