@@ -32,6 +32,7 @@ _HOMES = {
     "rekey": "t2t.data.preprocessors",
     "text_to_text": "t2t.data.preprocessors",
     "mixing_rate_num_examples": "t2t.data.mixtures",
+    "add_collection": "t2t.data.task_collections",
     "TaskRegistry": "t2t.data.registry",
     "MixtureRegistry": "t2t.data.registry",
     "get_mixture_or_task": "t2t.data.registry",
