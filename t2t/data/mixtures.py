@@ -26,9 +26,13 @@ def mixing_rate_num_examples(
 ) -> float:
     """`min(examples * scale, maximum) ** (1 / temperature)`: examples-proportional mixing.
 
+    0 for a task without the split, which is only evaluated.
+
     Raises:
       UserError: if the task has no cache to count in and raw examples are not to be counted.
     """
+    if split not in task.splits:
+        return 0.0
     cache = find_cache(task, split)
     if cache is None and not fallback_to_num_input_examples:
         raise UserError(f"Task '{task.name}' has no cache. {why_not_found(task, split)}")

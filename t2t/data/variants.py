@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from t2t.data.features import Feature
+from t2t.data.features import Feature, SequenceLength
 from t2t.data.mixtures import Mixture, leaf_tasks
-from t2t.data.preprocessors import append_eos_after_trim, tokenize
+from t2t.data.preprocessors import CacheDatasetPlaceholder, append_eos_after_trim, tokenize
 from t2t.data.registry import MixtureRegistry, TaskRegistry, get_mixture_or_task
 from t2t.data.sources import Example, TruncatedDataSource
 from t2t.data.tasks import Task
@@ -73,7 +73,8 @@ def with_sentinels(name: str, count: int = 1) -> Task:
     """`<name>_<count>_sentinel`: the first sentinels after the inputs and before the targets.
 
     As in span corruption, the targets then answer a sentinel, which helps models that were
-    pretrained so; decoded predictions lose them before they are postprocessed.
+    pretrained so. Inputs that are too long keep theirs; decoded predictions lose them before they
+    are postprocessed.
 
     Raises:
       UserError: if `name` is no task, or a vocabulary has fewer sentinels.
@@ -86,21 +87,39 @@ def with_sentinels(name: str, count: int = 1) -> Task:
         if feature is None or feature.vocabulary.extra_ids < count:
             raise UserError(f"Task '{name}': '{key}' needs a vocabulary with {count} extra_ids.")
 
-    def add(example: Example, output_features: Mapping[str, Feature]) -> Example:
-        made = dict(example)
-        for key in ("inputs", "targets"):
-            sentinels = output_features[key].vocabulary.vocab_size - 1 - np.arange(count)
-            parts = [example[key], sentinels.astype(np.int32)]
-            made[key] = np.concatenate(parts if key == "inputs" else parts[::-1])
-        return made
+    def add(
+        example: Example,
+        output_features: Mapping[str, Feature],
+        sequence_length: SequenceLength | None,
+    ) -> Example:
+        sentinels = {
+            key: (output_features[key].vocabulary.vocab_size - 1 - np.arange(count)).astype(
+                np.int32
+            )
+            for key in ("inputs", "targets")
+        }
+        inputs = example["inputs"]
+        if sequence_length is not None:
+            room = sequence_length["inputs"] - count - output_features["inputs"].add_eos
+            inputs = inputs[: max(room, 0)]
+        return {
+            **example,
+            "inputs": np.concatenate([inputs, sentinels["inputs"]]),
+            "targets": np.concatenate([sentinels["targets"], example["targets"]]),
+        }
 
     def postprocess(decoded: str, *, example: Example, is_target: bool) -> Any:
         return task.postprocess(_SENTINELS.sub("", decoded), example, is_target=is_target)
 
-    chain = (*task.preprocessors, tokenize(), add, append_eos_after_trim)
-    new_name = f"{name}_{count}_sentinel"
+    chain = (*task.preprocessors, tokenize(), CacheDatasetPlaceholder(), add, append_eos_after_trim)
+    new_name = sentinel_name(name, count)
     variant = task.replace(name=new_name, preprocessors=chain, postprocess_fn=postprocess)
     return TaskRegistry.add_provider(new_name, variant)
+
+
+def sentinel_name(name: str, count: int) -> str:
+    """What `with_sentinels` calls a task: "..._1_sentinel", in front of "_train" or "_eval"."""
+    return re.sub(r"(?=(_train|_dev|_test|_eval)?$)", f"_{count}_sentinel", name, count=1)
 
 
 def _variant(

@@ -163,3 +163,9 @@ def test_functions_of_nested_mixtures_are_called_a_bounded_number_of_times(make_
 def test_a_rate_that_is_no_number_is_named(make_task, rate):
     with pytest.raises(UserError, match=f"gives 'a' the rate {rate!r}; rates must be"):
         Mixture("m", [(make_task("a"), rate)])
+
+
+def test_a_task_without_the_split_is_only_evaluated(registries, make_task):
+    task = make_task("m.only_test", 30, split="test")
+    assert mixing_rate_num_examples(task) == 0
+    assert mixing_rate_num_examples(task, split="test") == 30

@@ -4,6 +4,7 @@ import pytest
 from t2t.data.mixtures import mixing_rates
 from t2t.data.rows import open_rows
 from t2t.data.variants import (
+    sentinel_name,
     with_new_vocabulary,
     with_sentinels,
     with_truncated_data,
@@ -73,3 +74,19 @@ def test_sentinels_need_extra_ids_and_a_supervised_task(mixture):
 def test_a_name_that_is_taken_is_refused(mixture):
     with pytest.raises(UserError, match=r"Task 'v\.b' is already defined"):
         with_truncated_data("v.a", "v.b", {"train": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [("a", "a_2_sentinel"), ("a_train_b", "a_train_b_2_sentinel"), ("a_eval", "a_2_sentinel_eval")],
+)
+def test_sentinels_are_named_in_front_of_the_split(name, variant):
+    assert sentinel_name(name, 2) == variant
+
+
+def test_inputs_that_are_cut_keep_their_sentinels(mixture):
+    task = with_sentinels("v.a", 2)
+    rows = open_rows(task, "train", {"inputs": 4, "targets": 4})
+    [[example]] = rows.units([20], np.zeros(1, np.uint64))
+    assert example["inputs"].tolist() == [ord("1") + 3, 358, 357, 1]
+    assert example["targets"].tolist() == [358, 357, ord("v") + 3, 1]

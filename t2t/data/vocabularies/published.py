@@ -33,6 +33,14 @@ class PublishedVocabulary(SentencePieceVocabulary):
         super().__init__(url, extra_ids, **options)
         self.variable = variable
 
+    def __eq__(self, other: object) -> bool:
+        """As `SentencePieceVocabulary`; two that are published are told apart without fetching."""
+        if isinstance(other, PublishedVocabulary) and self.file != other.file:
+            return False
+        return super().__eq__(other)
+
+    __hash__ = SentencePieceVocabulary.__hash__
+
     @functools.cached_property
     def path(self) -> Path:
         """The file that the environment variable names, else a copy of the published one."""

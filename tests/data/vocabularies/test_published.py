@@ -77,3 +77,10 @@ def test_a_copy_that_is_not_there_is_said_with_its_variable(monkeypatch):
     monkeypatch.setenv("OWN_MODEL", "/none.model")
     with pytest.raises(UserError, match=r"'/none\.model' does not exist.*\$OWN_MODEL says"):
         PublishedVocabulary(NOWHERE, "OWN_MODEL").encode("x")
+
+
+def test_two_that_are_published_are_told_apart_without_fetching():
+    one = PublishedVocabulary(NOWHERE, "OWN_MODEL")
+    other = PublishedVocabulary(f"{NOWHERE}.2", "OTHER_MODEL")
+    assert one != other
+    assert len({one, other}) == 2
