@@ -1,11 +1,11 @@
 """The report as one page of HTML that needs nothing else: no scripts, fonts, or network."""
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
 
 from t2t import __version__
+from t2t.reporting.html.document import document, packaged
+from t2t.reporting.html.markup import Markup, tag
 from t2t.reporting.inspection.lengths import Lengths, Survey
-from t2t.reporting.inspection.markup import Markup, join, tag
 from t2t.reporting.inspection.packed_rows import PackedRows
 from t2t.reporting.inspection.page_charts import composition, histogram, packed
 from t2t.reporting.inspection.page_tokens import legend, token_row
@@ -16,26 +16,13 @@ from t2t.reporting.inspection.traces import ModelExample, Trace
 
 _LONGEST_TEXT = 4000
 _COLUMNS = ("min", "mean", "p50", "p90", "p99", "max")
-# Whatever an example holds, the browser loads nothing and runs nothing.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def page(report: Report) -> str:
     """The whole document."""
-    style = resources.files("t2t.reporting.inspection").joinpath("page.css").read_text("utf-8")
-    head = join(
-        [
-            Markup('<meta charset="utf-8">'),
-            Markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-            Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Markup('<meta name="color-scheme" content="light dark">'),
-            tag("title", f"{report.name} · t2t inspect"),
-            tag("style", Markup(style)),
-        ]
-    )
-    body = join([_header(report), *_mixture(report), *map(_task, report.tasks), _footer()])
-    document = tag("html", tag("head", head), tag("body", tag("main", body)), lang="en")
-    return f"<!doctype html>\n{document}"
+    style = packaged("t2t.reporting.inspection", "page.css")
+    content = [_header(report), *_mixture(report), *map(_task, report.tasks), _footer()]
+    return document(f"{report.name} · t2t inspect", *content, styles=[style])
 
 
 def _header(report: Report) -> Markup:

@@ -1,8 +1,8 @@
 """Charts of the page: histograms as SVG, packed rows and the composition as bars."""
 
+from t2t.reporting.html.markup import Markup, tag
 from t2t.reporting.inspection.facts import Part
 from t2t.reporting.inspection.lengths import Lengths
-from t2t.reporting.inspection.markup import Markup, tag
 from t2t.reporting.inspection.packed_rows import PackedRows, Side
 
 COLOURS = 8

@@ -1,6 +1,6 @@
 """Token arrays as rows of chips: a colour per kind, piece and id in the tooltip."""
 
-from t2t.reporting.inspection.markup import Markup, join, tag
+from t2t.reporting.html.markup import Markup, join, tag
 from t2t.reporting.inspection.pieces import TEXT, Piece, pieces
 from t2t.reporting.inspection.token_arrays import TokenArray
 
