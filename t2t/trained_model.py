@@ -21,7 +21,9 @@ from t2t.decoding.reading import InputLimit, Reader, TextReader
 from t2t.decoding.replaced_tokens import ReplacedTokenDetector
 from t2t.decoding.scorer import Scorer
 from t2t.errors import UserError
-from t2t.evaluation.evaluator import EvalPolicy, Evaluator, TaskResult
+from t2t.evaluation.evaluator import Evaluator
+from t2t.evaluation.policy import EvalPolicy
+from t2t.evaluation.results import TaskResult
 from t2t.interop.generation_settings import with_rules
 from t2t.interop.tokenizer_frames import imported_features
 from t2t.models.decoder_only import DecoderOnly
@@ -218,6 +220,11 @@ class TrainedModel:
             batch_size=batch_size,
         )
 
+    @property
+    def fills_blanks(self) -> bool:
+        """Whether it was trained to fill blanks in a text (GLM), not to go on from it."""
+        return bool(self._blank_objectives)
+
     def _check_says_text(self) -> None:
         """Raises UserError if targets are labels, whose ids are no tokens of the model's."""
         if isinstance(self.loss, HeadLoss):
@@ -235,13 +242,13 @@ class TrainedModel:
         objectives = [task.objective for task in leaf_tasks(self.task_or_mixture)]
         return [o for o in objectives if isinstance(o, GlmObjective)]
 
-    def evaluate(
+    def evaluator(
         self,
         split: str | None = None,
         sequence_length: Mapping[str, int] | None = None,
         **changes: Any,
-    ) -> dict[str, TaskResult]:
-        """Evaluates as training did, but for what is given; keeps to the settings of an import.
+    ) -> Evaluator:
+        """What evaluates as training did, but for what is given; keeps to an import's settings.
 
         Args:
           split: of each task.
@@ -262,7 +269,7 @@ class TrainedModel:
             decoding = with_rules(policy.decoding_of(lengths), self.generation)
             policy = dataclasses.replace(policy, decoding=decoding)
         mesh = self.arguments.get("mesh", MeshShape()).or_data()
-        evaluator = Evaluator(
+        return Evaluator(
             self.model,
             mesh.mesh(),
             self.task_or_mixture,
@@ -273,4 +280,7 @@ class TrainedModel:
             self.loss,
             mesh.rules,
         )
-        return evaluator.evaluate(self.params)
+
+    def evaluate(self, split: str | None = None, **changes: Any) -> dict[str, TaskResult]:
+        """The result of each task; arguments as of `evaluator`."""
+        return self.evaluator(split, **changes).evaluate(self.params)

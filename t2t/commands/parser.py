@@ -17,9 +17,13 @@ class Parser(argparse.ArgumentParser):
     """Suggests the nearest flag or command on a mistake."""
 
     def parse_args(self, args=None, namespace=None):  # type: ignore[override]
-        """As argparse; what a command does not know is answered with that command's flags."""
+        """As argparse; what a command does not know is answered with that command's flags.
+
+        Unless it has a default `passes_on`: then it finds it as `passed_on`.
+        """
         parsed, unknown = self.parse_known_args(args, namespace)
-        if unknown:
+        parsed.passed_on = unknown
+        if unknown and not getattr(parsed, "passes_on", False):
             parser = getattr(parsed, "parser", self)
             parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed

@@ -202,16 +202,20 @@ class TextReader(Reader):
 
     def _said(self, before: np.ndarray, prefix: np.ndarray, tokens: np.ndarray) -> str:
         """The text of prefix and new tokens; after a text, what was added to it."""
-        decode = self.vocabulary.decode
         said = np.concatenate([prefix, tokens])
         said = said[~np.isin(said, self._unspoken)]
-        ends = np.flatnonzero(before == self.vocabulary.eos_id)  # where `decode` would stop
-        before = before[ends[-1] + 1 :] if len(ends) else before
-        if not len(before):
-            return decode(said)
-        # A word's piece alone would lose the white space in front of it.
-        given, whole = decode(before), decode(np.concatenate([before, said]))
-        return whole[len(given) :] if whole.startswith(given) else decode(said)
+        return text_after(self.vocabulary, before, said)
+
+
+def text_after(vocabulary: Vocabulary, before: np.ndarray, said: np.ndarray) -> str:
+    """The text that int `[length]` tokens add to those before them."""
+    ends = np.flatnonzero(before == vocabulary.eos_id)  # where `decode` would stop
+    before = before[ends[-1] + 1 :] if len(ends) else before
+    if not len(before):
+        return vocabulary.decode(said)
+    # A word's piece alone would lose the white space in front of it.
+    given, whole = vocabulary.decode(before), vocabulary.decode(np.concatenate([before, said]))
+    return whole[len(given) :] if whole.startswith(given) else vocabulary.decode(said)
 
 
 def until_end(tokens: np.ndarray, *stops: int | None) -> np.ndarray:
