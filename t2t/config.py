@@ -108,7 +108,7 @@ RUN = (
     "t2t.training.watchdog:Watchdog",
     "t2t.training.trackers:Wandb",
     "t2t.training.trackers:MLflow",
-    "t2t.evaluation.evaluator:EvalPolicy",
+    "t2t.evaluation.policy:EvalPolicy",
     "t2t.training.loop:train",
 )
 ALL = (*MODEL, *OPTIMISATION, *DECODING, *RUN)

@@ -4,6 +4,8 @@ A folder that `t2t import` or `t2t adapt` made has model.json and a tokenizer in
 configuration.
 """
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from t2t import config
 from t2t.data.registry import get_mixture_or_task
 from t2t.data.vocabularies import Vocabulary
 from t2t.errors import UserError
+from t2t.models.definition import Model, Params
 from t2t.models.lora import make_model
 from t2t.models.portability import runnable_here
 from t2t.models.serialization import from_dict
@@ -82,6 +85,29 @@ def load_trained(
         run.check_identity(arguments["model"], vocabularies, arguments.get("lora"))
         tokenizer = tokenizer or features["targets"].vocabulary
     model = make_model(runnable_here(arguments["model"]), arguments.get("lora"))
+    params, found = _restored(run, model, arguments, step, own_devices)
+    return TrainedModel(arguments, model, params, found, task_or_mixture, tokenizer, generation)
+
+
+def at_step(trained: TrainedModel, model_dir: str, step: int) -> TrainedModel:
+    """The model as it was at another step of its run, for all devices.
+
+    Raises:
+      UserError: if there is no such checkpoint, or it is damaged.
+    """
+    run = RunDirectory(run_folder(model_dir))
+    params, _ = _restored(run, trained.model, trained.arguments, step, own_devices=False)
+    return dataclasses.replace(trained, params=params, step=step)
+
+
+def _restored(
+    run: RunDirectory,
+    model: Model,
+    arguments: Mapping[str, Any],
+    step: int | None,
+    own_devices: bool,
+) -> tuple[Params, int]:
+    """Parameters of a checkpoint, the newest for None, and its step."""
     devices = jax.local_devices() if own_devices else jax.devices()
     mesh_shape = arguments.get("mesh", MeshShape()).or_data(devices)
     mesh, rules = mesh_shape.mesh(devices), mesh_shape.rules
@@ -91,7 +117,7 @@ def load_trained(
         param_shardings(model.abstract_params, model.logical_axes, mesh, rules),
     )
     if not run.checkpoints.exists():
-        raise UserError(f"'{model_dir}' has no checkpoint yet.")
+        raise UserError(f"'{run.path}' has no checkpoint yet.")
     with Checkpoints(run.checkpoints) as checkpoints:
         params, found = checkpoints.restore_params(abstract, step)
         if "optimizer" in arguments:
@@ -100,4 +126,4 @@ def load_trained(
             )
             folder = epath.Path(run.checkpoints) / str(found)
             params = restored_average(folder, params, model, optimizer, mesh, rules)
-    return TrainedModel(arguments, model, params, found, task_or_mixture, tokenizer, generation)
+    return params, found

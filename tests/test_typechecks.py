@@ -2,7 +2,7 @@ import collections.abc
 
 import pytest
 
-from t2t.evaluation.evaluator import EvalPolicy
+from t2t.evaluation.policy import EvalPolicy
 from t2t.training.partitioning import MeshShape
 from t2t.typechecks import describe, matches
 

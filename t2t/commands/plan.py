@@ -104,7 +104,7 @@ def rows_to_decode(args: argparse.Namespace, arguments: dict[str, Any]) -> int:
     if args.decode_batch_size is not None:
         return args.decode_batch_size
     from t2t.decoding.prompts import GeneratorConfig
-    from t2t.evaluation.evaluator import EvalPolicy
+    from t2t.evaluation.policy import EvalPolicy
 
     generates = isinstance(arguments["model"], GeneratorConfig)
     return arguments.get("evaluation", EvalPolicy()).batch_size if generates else 0

@@ -43,10 +43,27 @@ def super_glue_average(metrics: Mapping[str, float]) -> float:
     return _average(metrics, _SUPER_GLUE, "SuperGLUE")
 
 
+def benchmark_averages(metrics: Mapping[str, float]) -> dict[str, float]:
+    """ "glue_average" and "super_glue_average", each if all of its metrics are there."""
+    groups = {"glue_average": _GLUE, "super_glue_average": _SUPER_GLUE}
+    return {
+        name: _mean_of_means(metrics, members)
+        for name, members in groups.items()
+        if not _missing(metrics, members)
+    }
+
+
+def _missing(metrics: Mapping[str, float], groups: Mapping[str, list[str]]) -> list[str]:
+    return sorted({name for names in groups.values() for name in names} - set(metrics))
+
+
+def _mean_of_means(metrics: Mapping[str, float], groups: Mapping[str, list[str]]) -> float:
+    return float(np.mean([np.mean([metrics[n] for n in names]) for names in groups.values()]))
+
+
 def _average(
     metrics: Mapping[str, float], groups: Mapping[str, list[str]], benchmark: str
 ) -> float:
-    missing = sorted({name for names in groups.values() for name in names} - set(metrics))
-    if missing:
+    if missing := _missing(metrics, groups):
         raise UserError(f"The {benchmark} average lacks {', '.join(missing)}.")
-    return float(np.mean([np.mean([metrics[n] for n in names]) for names in groups.values()]))
+    return _mean_of_means(metrics, groups)

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from t2t.errors import UserError
-
-_ELEMENTS = 2**22  # drawn at a time, so that memory stays at some 32 MB an array
+from t2t.evaluation.resampling import Resampling, draws, of_function, of_means, resample
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +52,9 @@ def bootstrap_interval(
     """
     values = np.asarray(values, np.float64)
     _check(len(values), level, samples)
-    means = resampled_means(values, np.random.default_rng(seed), samples, weights)
-    return _percentiles(means, level)
+    return _percentiles(
+        resampled_means(values, np.random.default_rng(seed), samples, weights), level
+    )
 
 
 def resampled_means(
@@ -65,18 +65,16 @@ def resampled_means(
 ) -> np.ndarray:
     """Float64 `[samples]`: the mean of each new draw of `values`, `[examples]`."""
     weights = None if weights is None else np.asarray(weights, np.float64)
-    count = len(values)
-    means = np.empty(samples)
-    rows = max(1, _ELEMENTS // count)
-    for start in range(0, samples, rows):
-        drawn = rng.integers(count, size=(min(rows, samples - start), count), dtype=np.int32)
-        if weights is None:
-            means[start : start + rows] = values[drawn].mean(axis=1)
-        else:
-            total = weights[drawn].sum(axis=1)
-            with np.errstate(invalid="ignore"):  # nothing but zero weights drawn: NaN
-                means[start : start + rows] = (values * weights)[drawn].sum(axis=1) / total
-    return means
+    means = of_means({"": values}, weights)
+    parts = [means.compute(counts)[""] for counts in draws(len(values), samples, rng)]
+    return np.concatenate(parts)
+
+
+def intervals(metrics: Sequence[Resampling], seed: int, level: float = 0.95) -> dict[str, Interval]:
+    """The interval of each value of each metric for which there are enough draws, by name."""
+    affordable = [metric for metric in metrics if metric.samples]
+    found = resample(affordable, seed)
+    return {name: _percentiles(v, level) for values in found for name, v in values.items()}
 
 
 def bootstrap_metric(
@@ -99,14 +97,12 @@ def bootstrap_metric(
     if len(targets) != len(predictions):
         raise UserError(f"{len(targets)} targets for {len(predictions)} predictions.")
     _check(len(targets), level, samples)
-    rng = np.random.default_rng(seed)
-    values: dict[str, list[float]] = {}
-    for _ in range(samples):
-        drawn = rng.integers(len(targets), size=len(targets))
-        result = metric_fn([targets[i] for i in drawn], [predictions[i] for i in drawn])
-        for name, value in result.items():
-            values.setdefault(name, []).append(float(value))
-    return {name: _percentiles(np.array(v), level) for name, v in values.items()}
+
+    def metric(drawn: list[int]) -> Mapping[str, float]:
+        return metric_fn([targets[i] for i in drawn], [predictions[i] for i in drawn])
+
+    resampling = of_function(metric, range(len(targets)), seconds=0.0)
+    return intervals([dataclasses.replace(resampling, samples=samples)], seed, level)
 
 
 def _percentiles(values: np.ndarray, level: float) -> Interval:

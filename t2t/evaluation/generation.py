@@ -12,6 +12,7 @@ from t2t.decoding.decoding import Decoding
 from t2t.decoding.generate import generate
 from t2t.decoding.length_buckets import Bucket
 from t2t.decoding.position_limits import prompt_limit
+from t2t.decoding.prediction import Prediction
 from t2t.decoding.processors.allowed import check_some_allowed
 from t2t.decoding.prompts import check_generates, collate, make_prompt
 from t2t.decoding.reading import until_end
@@ -64,14 +65,14 @@ class Generation:
 
         self._generate = jax.jit(on_mesh(run, mesh, rules), out_shardings=replicated(mesh))
 
-    def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
+    def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[Prediction]:
         """The first output for each example of this share; what is drawn depends on its number."""
         vocabulary = examples.task.output_features["targets"].vocabulary
         given = examples.examples or [examples.template]
         prompts = [make_prompt(self._config, example["inputs"]) for example in given]
         numbers = examples.numbers[self._rows.share.index]
         rows, mine = batch_size // self._rows.share.count, self._rows.mine(batch_size)
-        texts: list[str] = []
+        found: list[Prediction] = []
         for start in range(0, max(map(len, examples.numbers)), rows):
             members = list(range(start, min(start + rows, len(numbers))))
             bucket = Bucket(
@@ -82,6 +83,9 @@ class Generation:
             seeds = np.zeros(rows, np.int32)
             seeds[: len(members)] = numbers[members]
             generated = self._generate(params, *self._rows.on_devices((batch, seeds, active)))
-            tokens = jax.device_get(generated.tokens)[mine, 0][: len(members)]
-            texts += [vocabulary.decode(until_end(row, *self._stops)) for row in tokens]
-        return texts
+            tokens, scores = (x[mine, 0][: len(members)] for x in jax.device_get(generated))
+            found += [
+                Prediction(vocabulary.decode(until_end(row, *self._stops)), score)
+                for row, score in zip(tokens, scores.tolist(), strict=True)
+            ]
+        return found

@@ -6,6 +6,7 @@ from jax.sharding import Mesh
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.heads import HeadRows
 from t2t.data.sources import Example
+from t2t.decoding.prediction import Prediction
 from t2t.models.activation_sharding import on_mesh
 from t2t.models.axis_rules import AxisRules
 from t2t.models.definition import Model, Params
@@ -40,14 +41,14 @@ class HeadPredictions:
 
         self._outputs = jax.jit(on_mesh(outputs, mesh, rules), out_shardings=replicated(mesh))
 
-    def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
+    def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[Prediction]:
         """The prediction for each example of this share."""
         outputs, mine = [], self._hosts.mine(batch_size)
         for batch in examples.batches(batch_size):
             found = self._outputs(params, self._hosts.on_devices(batch))
             outputs += list(jax.device_get(found)[mine])
         return [
-            self._rows.read(row, text, output).text
+            Prediction(*self._rows.read(row, text, output))
             for row, text, output in zip(
                 examples.examples, self._texts_of(examples), outputs, strict=False
             )

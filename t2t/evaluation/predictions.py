@@ -9,6 +9,7 @@ from t2t.data.features import SequenceLength
 from t2t.data.mixtures import Mixture
 from t2t.data.tasks import Task
 from t2t.decoding.decoding import Decoding
+from t2t.decoding.prediction import Prediction
 from t2t.evaluation.generation import Generation, generates
 from t2t.evaluation.head_predictions import HeadPredictions
 from t2t.models.axis_rules import AxisRules
@@ -20,7 +21,7 @@ from t2t.training.losses.training_loss import TrainingLoss
 class Predictions(Protocol):
     """Predicts for evaluation sets."""
 
-    def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[str]:
+    def predict(self, params: Params, examples: EvaluationSet, batch_size: int) -> list[Prediction]:
         """The prediction for each example of the set's share, as text."""
         ...
 

@@ -4,28 +4,24 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from t2t.evaluation.confidence import Interval, bootstrap_interval
+from t2t.evaluation.resampling import Resampling, of_means
 
 
-def term_metrics(
-    sums: Mapping[str, np.ndarray], seed: int
-) -> tuple[dict[str, float], dict[str, Interval]]:
-    """Means over all items, and 95% confidence intervals, of examples that are drawn again.
+def term_metrics(sums: Mapping[str, np.ndarray]) -> tuple[dict[str, float], list[Resampling]]:
+    """Means over all items.
 
     Args:
       sums: what `make_eval_step` returns, float64 `[examples]`.
-      seed: of the intervals.
 
     Returns:
       "loss" and "token_accuracy" of the main term, "<term>_loss", "<term>_accuracy" ... of the
-      others; nothing of those without items.
+      others; nothing of those without items. And how they are resampled, by examples.
     """
-    metrics, intervals = {}, {}
+    metrics, resamplings = {}, []
     for name, (values, weights) in _means(sums).items():
         metrics[name] = float(values.sum() / weights.sum())
-        means = values / np.maximum(weights, 1)
-        intervals[name] = bootstrap_interval(means, seed, weights=weights)
-    return metrics, intervals
+        resamplings.append(of_means({name: values / np.maximum(weights, 1)}, weights))
+    return metrics, resamplings
 
 
 def _means(sums: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

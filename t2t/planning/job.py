@@ -17,7 +17,7 @@ from t2t.data.sources import InMemoryDataSource
 from t2t.data.tasks import Task
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.errors import UserError
-from t2t.evaluation.evaluator import EvalPolicy
+from t2t.evaluation.policy import EvalPolicy
 from t2t.models.definition import Model, ModelConfig
 from t2t.models.electra import Electra
 from t2t.models.lora import ADAPTERS, LoRA, make_model

@@ -15,7 +15,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from t2t.evaluation.evaluator import TaskResult
+from t2t.evaluation.results import TaskResult
 
 
 class Progress:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from t2t.evaluation.benchmarks import benchmark_averages
 from t2t.evaluation.confidence import Interval
-from t2t.evaluation.evaluator import TaskResult
+from t2t.evaluation.results import TaskResult, flat_metrics
 
 
 def print_results(results: Mapping[str, TaskResult], *, title: str) -> None:
@@ -29,6 +30,33 @@ def print_results(results: Mapping[str, TaskResult], *, title: str) -> None:
             head = ("", "")
         table.add_section()
     _console().print(table)
+
+
+def print_averages(results: Mapping[str, TaskResult]) -> None:
+    """Prints the averages of the benchmarks that are complete."""
+    for name, value in benchmark_averages(flat_metrics(results)).items():
+        print(f"{name}: {value:.3f}")
+
+
+def print_one_line(step: int, results: Mapping[str, TaskResult]) -> None:
+    """Prints the metrics of one of several steps."""
+    metrics = "  ".join(f"{name} {x:.3f}" for name, x in flat_metrics(results).items())
+    print(f"step {step}: {metrics}", flush=True)
+
+
+def print_steps(by_step: Mapping[int, Mapping[str, TaskResult]], *, title: str) -> None:
+    """Prints a table for each task: a row for each step, a column for each metric."""
+    for task in dict.fromkeys(task for results in by_step.values() for task in results):
+        rows = {step: results[task] for step, results in by_step.items() if task in results}
+        names = list(dict.fromkeys(name for row in rows.values() for name in row.metrics))
+        table = Table(title=f"{title}: {task}", title_justify="left")
+        table.add_column("step", justify="right")
+        for name in names:
+            table.add_column(name, justify="right")
+        for step, row in rows.items():
+            cells = [f"{row.metrics[n]:.3f}" if n in row.metrics else "" for n in names]
+            table.add_row(str(step), *cells)
+        _console().print(table)
 
 
 def _with_interval(value: float, interval: Interval | None) -> str:
@@ -58,10 +86,11 @@ def print_predictions(results: Mapping[str, TaskResult], count: int = 10) -> Non
     for column in ("inputs", "target", "prediction", ""):
         table.add_column(column)
     for record in mixed:
-        right = record["prediction"] == record["targets"]
+        right = record["prediction"] == record.get("targets")
+        verdict = "[green]ok[/]" if right else "[red]wrong[/]"
         table.add_row(
-            *(_plain(record[key]) for key in ("inputs", "targets", "prediction")),
-            "[green]ok[/]" if right else "[red]wrong[/]",
+            *(_plain(record.get(key, "")) for key in ("inputs", "targets", "prediction")),
+            verdict if "targets" in record else "",
         )
     _console().print(table)
 

@@ -11,13 +11,10 @@ from t2t.compilation_cache import use_compilation_cache
 from t2t.data.converters import FeatureConverter
 from t2t.data.features import SequenceLength
 from t2t.errors import UserError
-from t2t.evaluation.evaluator import (
-    EvalPolicy,
-    Evaluator,
-    TaskResult,
-    flat_metrics,
-    write_predictions,
-)
+from t2t.evaluation.evaluator import Evaluator
+from t2t.evaluation.policy import EvalPolicy
+from t2t.evaluation.result_files import check_writable, write_results
+from t2t.evaluation.results import TaskResult, flat_metrics
 from t2t.gin_text import settings_of
 from t2t.models.definition import ModelConfig
 from t2t.models.lora import LoRA
@@ -43,6 +40,7 @@ from t2t.training.preparation import prepare
 from t2t.training.rollbacks import Rollbacks
 from t2t.training.run_lock import hold_run_lock
 from t2t.training.speed import PRODUCTIVE, Speed, first_start, peak_flops_of
+from t2t.training.starts import record_start
 from t2t.training.step import make_train_step
 from t2t.training.throughput import StepLog
 from t2t.training.trackers import Tracker, check_trackers
@@ -174,8 +172,11 @@ def train(
         begin = functools.partial(it.begin, checkpoints)
         state, start_position, unlogged, began, past = begin()
         if is_main:
+            check_writable(run.predictions)
             it.describe(parameter_table(it.model, it.mesh, mesh.rules), config_text)
         step = int(state.step)
+        if is_main:
+            record_start(run, step)
         settings = settings_of(config_text or "")
         metrics_log = open_metrics_log(run, step, trackers, settings) if is_main else NoLog()
         stack.callback(metrics_log.close)
@@ -267,7 +268,7 @@ def train(
                     metrics_log.write(step, {f"eval/{k}": v for k, v in scores.items()})
                     progress.show_evaluation(step, results)
                     if is_main:
-                        write_predictions(results, run.predictions, step)
+                        write_results(results, run.predictions, step, evaluator.settings)
             if save or stop:
                 lock.check()
                 metrics_log.flush()

@@ -38,7 +38,7 @@ def test_a_wider_level_is_a_wider_interval():
 
 def test_many_values_are_drawn_in_parts(monkeypatch):
     whole = bootstrap_interval(VALUES, 0)
-    monkeypatch.setattr("t2t.evaluation.confidence._ELEMENTS", 1000)
+    monkeypatch.setattr("t2t.evaluation.resampling._ELEMENTS", 1000)
     assert bootstrap_interval(VALUES, 0) == whole
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 
 import jax
 import numpy as np
@@ -14,15 +13,11 @@ from t2t.data.sources import InMemoryDataSource
 from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.evaluation.baselines import unigram_loss
-from t2t.evaluation.evaluator import (
-    EvalPolicy,
-    Evaluator,
-    TaskResult,
-    flat_metrics,
-    write_predictions,
-)
+from t2t.evaluation.evaluator import Evaluator
 from t2t.evaluation.metrics import exact_match, rank_classification
+from t2t.evaluation.policy import EvalPolicy
 from t2t.evaluation.postprocessors import rank_classification as rank_classification_values
+from t2t.evaluation.results import TaskResult, flat_metrics
 from t2t.models.definition import Model
 from t2t.training.partitioning import MeshShape
 from tests.training.conftest import TINY
@@ -69,7 +64,8 @@ def test_loss_is_per_real_target_token_whatever_the_batch_size(task, params):
 
 def test_predictions_do_not_depend_on_the_batch_size(task, params):
     small, large = (evaluate(task, params, batch_size=b).predictions for b in (8, 24))
-    assert small == large
+    texts = [[p["prediction"] for p in found] for found in (small, large)]
+    assert texts[0] == texts[1]
     assert [p["targets"] for p in small] == [f"w{i * i}" for i in range(20)]
 
 
@@ -129,7 +125,8 @@ def test_scores_are_log_likelihoods_of_the_targets(byte_features, params):
     seen = {}
 
     def keep(targets, scores):
-        seen.update(targets=targets, scores=scores)
+        seen.setdefault("targets", targets)  # once: then again for each draw of the examples
+        seen.setdefault("scores", scores)
         return {"kept": 1.0}
 
     rank = functools.partial(rank_classification, num_classes=3)
@@ -147,26 +144,14 @@ def test_scores_are_log_likelihoods_of_the_targets(byte_features, params):
     assert result.metrics["accuracy"] == pytest.approx(100 * np.mean(hits))
 
 
-def test_metrics_that_need_aux_values_are_refused_at_once(byte_features):
-    def calibration(targets, predictions, aux_values):
-        return {}
-
-    task = ranked_task(byte_features, (calibration,))
-    with pytest.raises(UserError, match="Task 'ranked': it has a metric that takes aux_values"):
-        Evaluator(MODEL, MeshShape().mesh(), task, LENGTHS, EvalPolicy())
-
-
 def test_nothing_left_to_evaluate(task, params):
     task = dataclasses.replace(task, preprocessors=(lambda example: None,))
     with pytest.raises(UserError, match=r"Task 'words': .* left no examples to evaluate"):
         evaluate(task, params)
 
 
-def test_prediction_files_and_flat_metrics(task, params, tmp_path):
+def test_flat_metrics(task, params):
     results = {"words": evaluate(task, params)}
-    write_predictions(results, tmp_path / "new", 12)
-    lines = (tmp_path / "new" / "words-000012.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == list(results["words"].predictions)
     flat = flat_metrics(results)
     assert flat["loss"] == flat["words/loss"] == results["words"].metrics["loss"]
 

@@ -17,9 +17,10 @@ from t2t.decoding.decoding import Decoding
 from t2t.decoding.predictor import Predictor
 from t2t.decoding.reading import TextReader
 from t2t.errors import UserError
-from t2t.evaluation.evaluator import EvalPolicy, Evaluator
+from t2t.evaluation.evaluator import Evaluator
 from t2t.evaluation.generation import Generation, generates
 from t2t.evaluation.metrics import exact_match
+from t2t.evaluation.policy import EvalPolicy
 from t2t.models.definition import Model
 from t2t.models.encoder_only import EncoderOnly
 from t2t.trained_model import TrainedModel

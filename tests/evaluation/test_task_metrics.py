@@ -34,9 +34,9 @@ def make(byte_features):
 def test_each_kind_gets_its_outputs(make):
     task = make(exact_match, mean_score, sequence_accuracy)
     outputs = {"predict": PREDICTIONS, "score": [-1.0, -3.0]}
-    metrics, values = task_metrics(task, TARGETS, outputs)
+    metrics, values, _ = task_metrics(task, TARGETS, outputs)
     assert metrics == {"exact_match": 0.5, "mean_score": -2.0, "sequence_accuracy": 50.0}
-    assert {name: v.tolist() for name, v in values.items()} == {
+    assert {name: v.values.tolist() for name, v in values.items()} == {
         "exact_match": [1, 0],
         "sequence_accuracy": [100, 0],
     }
@@ -46,21 +46,21 @@ def test_each_kind_gets_its_outputs(make):
 
 def test_partials_of_means_keep_their_values(make):
     once = functools.partial(rouge_mean, score_keys=["rouge1", "rouge2"])
-    metrics, values = task_metrics(
+    metrics, values, _ = task_metrics(
         make(functools.partial(once, score_keys=["rouge1"])), TARGETS, {"predict": PREDICTIONS}
     )
     assert metrics == {"rouge1": 50}
-    assert values["rouge1"].tolist() == [100, 0]
+    assert values["rouge1"].values.tolist() == [100, 0]
 
 
 def test_a_mean_among_other_values(make):
-    metrics, values = task_metrics(make(edit_distance), TARGETS, {"predict": PREDICTIONS})
+    metrics, values, _ = task_metrics(make(edit_distance), TARGETS, {"predict": PREDICTIONS})
     assert metrics["max_edit"] == 1
     assert list(values) == ["mean_edit"]
 
 
 def test_numbers_of_any_type_become_floats(make):
-    metrics, values = task_metrics(make(f1_score_with_invalid), [1, 0], {"predict": [1, 0]})
+    metrics, values, _ = task_metrics(make(f1_score_with_invalid), [1, 0], {"predict": [1, 0]})
     assert metrics == {"f1": 100.0}
     assert values == {}
 

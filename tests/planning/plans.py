@@ -2,7 +2,7 @@
 
 import functools
 
-from t2t.evaluation.evaluator import EvalPolicy
+from t2t.evaluation.policy import EvalPolicy
 from t2t.models.config import Compute
 from t2t.models.presets import t5
 from t2t.planning.plan import plan_of

@@ -2,7 +2,7 @@ import json
 import shlex
 
 from t2t.evaluation.confidence import Interval
-from t2t.evaluation.evaluator import TaskResult
+from t2t.evaluation.results import TaskResult
 from t2t.reporting.progress import Progress
 from t2t.reporting.summary import print_next_commands, print_predictions, print_results
 
@@ -11,7 +11,7 @@ RESULTS = {
         num_examples=1000,
         metrics={"loss": 0.5, "exact_match": 0.25},
         baselines={"unigram_loss": 2.5, "exact_match": 0.1},
-        predictions=tuple(
+        records=tuple(
             {"inputs": f"in [{i}]", "targets": f"t{i}", "prediction": f"t{i % 7}"}
             for i in range(100)
         ),

@@ -23,7 +23,7 @@ from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources import InMemoryDataSource
 from t2t.data.vocabularies import ByteVocabulary
-from t2t.evaluation.evaluator import EvalPolicy
+from t2t.evaluation.policy import EvalPolicy
 from t2t.models.definition import Model
 from t2t.models.presets import t5
 from t2t.training import optimizers, schedules

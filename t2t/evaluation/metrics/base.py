@@ -1,4 +1,4 @@
-"""Metrics that are means over examples, declared by their values per example."""
+"""Metrics that tell more than their value: what they are means of, or how to draw examples anew."""
 
 import copy
 import functools
@@ -9,9 +9,19 @@ import numpy as np
 
 from t2t.data.metric_kinds import metric_name
 from t2t.errors import UserError
+from t2t.evaluation.resampling import Resampling, of_means
 
 PerExample = Callable[..., Mapping[str, Any]]
 Pairs = tuple[Sequence[Any], Sequence[Any]]
+
+
+Firsts = Callable[[Sequence[Any]], Sequence[int]]
+Resample = Callable[..., Resampling]
+
+
+def len_range(targets: Sequence[Any]) -> range:
+    """The numbers of all examples."""
+    return range(len(targets))
 
 
 class MeanMetric:
@@ -21,9 +31,15 @@ class MeanMetric:
     interval. Raises UserError without examples, or for unequally many targets and predictions.
     """
 
-    def __init__(self, per_example: PerExample):
+    def __init__(self, per_example: PerExample, firsts: Firsts = len_range):
+        """Makes a metric.
+
+        Args:
+          per_example: of what it is a mean.
+          firsts: from targets to the number of the first example of each group.
+        """
         functools.update_wrapper(self, per_example)
-        self._per_example = per_example
+        self._per_example, self.firsts = per_example, firsts
 
     def per_example(
         self, targets: Sequence[Any], predictions: Sequence[Any], **options: Any
@@ -37,14 +53,26 @@ class MeanMetric:
         """The metric, from its values per example."""
         return {name: float(v.mean()) for name, v in values.items()}
 
+    def resampling(self, values: Mapping[str, np.ndarray]) -> Resampling:
+        """The metric of examples or groups drawn again, from its values per example."""
+        return of_means(values)
+
     def __call__(
         self, targets: Sequence[Any], predictions: Sequence[Any], **options: Any
     ) -> dict[str, float]:
         return self.summary(self.per_example(targets, predictions, **options))
 
-    def after(self, transform: Callable[[Sequence[Any], Sequence[Any]], Pairs]) -> "MeanMetric":
-        """This metric of the targets and predictions that `transform` returns."""
+    def after(
+        self, transform: Callable[[Sequence[Any], Sequence[Any]], Pairs], firsts: Firsts
+    ) -> "MeanMetric":
+        """This metric of the targets and predictions that `transform` returns.
+
+        Args:
+          transform: of targets and predictions.
+          firsts: the numbers of the examples that it returns.
+        """
         transformed = copy.copy(self)
+        transformed.firsts = firsts
         transformed._per_example = lambda targets, predictions, **options: self._per_example(
             *transform(targets, predictions), **options
         )
@@ -54,6 +82,35 @@ class MeanMetric:
 def mean_metric(per_example: PerExample) -> MeanMetric:
     """Makes a metric of a function `(targets, predictions) -> {name: value of each example}`."""
     return MeanMetric(per_example)
+
+
+class CorpusMetric:
+    """A metric that is no mean, but whose resampling is known: `(targets, predictions)` gives that.
+
+    Its values are those of every unit drawn once.
+    """
+
+    def __init__(self, resampling: Resample):
+        functools.update_wrapper(self, resampling)
+        self.resampling = resampling
+
+    def __call__(
+        self, targets: Sequence[Any], predictions: Sequence[Any], **options: Any
+    ) -> dict[str, float]:
+        return self.resampling(targets, predictions, **options).value()
+
+
+def resampled_by(resampling: Resample) -> Callable[[Any], Any]:
+    """Tells of a metric how it is resampled: a function of the same arguments.
+
+    Without it, a metric is computed anew for each draw of its examples.
+    """
+
+    def decorate(metric_fn: Any) -> Any:
+        metric_fn.resampling = resampling
+        return metric_fn
+
+    return decorate
 
 
 def check_pairs(name: str, targets: Sequence[Any], predictions: Sequence[Any]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from t2t.evaluation.metrics.base import MeanMetric
 from t2t.evaluation.metrics.libraries import load
+from t2t.evaluation.resampling import Resampling, of_function
 
 
 class _EditDistance(MeanMetric):
@@ -20,6 +21,14 @@ class _EditDistance(MeanMetric):
             "median_edit": float(np.median(distances)),
             "sum_edit": float(distances.sum()),
         }
+
+    def resampling(self, values: Mapping[str, np.ndarray]) -> Resampling:
+        distances = values["mean_edit"]
+
+        def metric(drawn: list[int]) -> Mapping[str, float]:
+            return self.summary({"mean_edit": distances[drawn]})
+
+        return of_function(metric, range(len(distances)), seconds=0.0)
 
 
 @_EditDistance

@@ -7,8 +7,13 @@ postprocessors `multirc` and `record` give them.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from t2t.evaluation.metrics.base import MeanMetric, Pairs
-from t2t.evaluation.metrics.classification import f1_score_with_invalid
+from t2t.evaluation.metrics.base import Firsts, MeanMetric, Pairs, resampled_by
+from t2t.evaluation.metrics.classification import (
+    f1_score_with_invalid,
+    f1_statistics,
+    f1_summary,
+)
+from t2t.evaluation.resampling import Resampling, of_sums, sums_by_group
 
 Metric = Callable[[Sequence[Any], Sequence[Any]], Mapping[str, float]]
 Records = Sequence[Mapping[str, Any]]
@@ -41,7 +46,7 @@ def mean_group_metric(
         return values
 
     per_group.__qualname__ = "mean_group_metric"
-    mean = MeanMetric(per_group)
+    mean = MeanMetric(per_group, _firsts(group_key))
     if not return_subgroup_scores:
         return mean
 
@@ -68,7 +73,7 @@ def deduplicate_metric(
         return [t for t, _ in first.values()], [p for _, p in first.values()]
 
     if isinstance(metric_fn, MeanMetric):
-        return metric_fn.after(firsts)
+        return metric_fn.after(firsts, _firsts(group_key))
 
     def deduplicated(targets: Records, predictions: Records) -> Mapping[str, float]:
         return metric_fn(*firsts(targets, predictions))
@@ -76,9 +81,26 @@ def deduplicate_metric(
     return deduplicated
 
 
+def _firsts(group_key: str) -> Firsts:
+    def firsts(targets: Records) -> list[int]:
+        first: dict[Any, int] = {}
+        for number, target in enumerate(targets):
+            first.setdefault(target[group_key], number)
+        return list(first.values())
+
+    return firsts
+
+
+def _f1_by_question(targets: Records, predictions: Records) -> Resampling:
+    statistics = f1_statistics(*_values(targets, predictions))
+    return of_sums(sums_by_group(statistics, [t["group"] for t in targets]), f1_summary)
+
+
+def _values(targets: Records, predictions: Records) -> Pairs:
+    return [t["value"] for t in targets], [p["value"] for p in predictions]
+
+
+@resampled_by(_f1_by_question)
 def multirc_f1_over_all_answers(targets: Records, predictions: Records) -> dict[str, float]:
     """F1 in percent over all answers of all questions (Khashabi et al. 2018, "F1a")."""
-    return f1_score_with_invalid(
-        [target["value"] for target in targets],
-        [prediction["value"] for prediction in predictions],
-    )
+    return f1_score_with_invalid(*_values(targets, predictions))

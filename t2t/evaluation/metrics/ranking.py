@@ -2,15 +2,60 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from t2t.errors import UserError
-from t2t.evaluation.metrics.base import check_pairs
+from t2t.evaluation.metrics.base import check_pairs, resampled_by
 from t2t.evaluation.metrics.classification import auc, f1_score_with_invalid, mean_multiclass_f1
+from t2t.evaluation.metrics.counting import area_values, confusion, f1_values
+from t2t.evaluation.resampling import Resampling, Values, of_means
 
 
+class _Ranked(NamedTuple):
+    """What was chosen for each example.
+
+    Attributes:
+      weights: `[examples]`.
+      hits: `[examples]`, 1 where a right class was chosen.
+      chosen: `[examples]`, numbers of classes.
+      labels: `[examples]`, the right classes; None unless there is one of `num_classes` each.
+      margins: `[examples]`, by how much class 1 is likelier than 0; None unless those are all.
+    """
+
+    weights: np.ndarray
+    hits: np.ndarray
+    chosen: np.ndarray
+    labels: np.ndarray | None
+    margins: np.ndarray | None
+
+
+def _resampling(
+    targets: Sequence[Sequence[Any]],
+    scores: Sequence[float],
+    num_classes: int | None = None,
+    normalize_by_target_length: bool = False,
+) -> Resampling:
+    ranked = _rank(targets, scores, num_classes, normalize_by_target_length)
+    accuracy = of_means({"accuracy": 100.0 * ranked.hits}, ranked.weights)
+    if ranked.labels is None or num_classes is None:
+        return accuracy
+    classes = ranked.labels
+    cells = confusion(classes, ranked.chosen, range(num_classes), ranked.weights.tolist())
+
+    def compute(counts: np.ndarray) -> Values:
+        values = dict(accuracy.compute(counts))
+        f1 = 100.0 * f1_values(counts @ cells)
+        if ranked.margins is None:
+            return values | {f"mean_{num_classes}class_f1": f1.mean(axis=1)}
+        areas = area_values(counts, classes, ranked.margins, ranked.weights.tolist())
+        return values | {"f1": f1[:, 1]} | {name: 100.0 * a for name, a in areas.items()}
+
+    return Resampling(accuracy.units, compute)
+
+
+@resampled_by(_resampling)
 def rank_classification(
     targets: Sequence[Sequence[Any]],
     scores: Sequence[float],
@@ -33,6 +78,26 @@ def rank_classification(
     Raises:
       UserError: if targets have another form, or an example another number of classes.
     """
+    ranked = _rank(targets, scores, num_classes, normalize_by_target_length)
+    metrics = {"accuracy": 100.0 * float(np.average(ranked.hits, weights=ranked.weights))}
+    if ranked.labels is None or num_classes is None:
+        return metrics
+    labels, weights = ranked.labels.tolist(), ranked.weights.tolist()
+    chosen = ranked.chosen.tolist()
+    if ranked.margins is None:
+        mean_f1 = mean_multiclass_f1(num_classes, sample_weight=weights)
+        return metrics | mean_f1(labels, chosen)
+    metrics |= f1_score_with_invalid(labels, chosen, sample_weight=weights)
+    areas = auc(labels, ranked.margins.tolist(), sample_weight=weights)
+    return metrics | {name: 100.0 * area for name, area in areas.items()}
+
+
+def _rank(
+    targets: Sequence[Sequence[Any]],
+    scores: Sequence[float],
+    num_classes: int | None,
+    normalize_by_target_length: bool,
+) -> _Ranked:
     check_pairs("rank_classification", targets, scores)
     _check_form(targets[0])
     if np.isnan(scores).any():
@@ -41,26 +106,20 @@ def rank_classification(
         scores = [score / target[3] for score, target in zip(scores, targets, strict=True)]
     ranked = sorted(zip(targets, scores, strict=True), key=lambda pair: tuple(pair[0][0]))
     groups = [list(g) for _, g in itertools.groupby(ranked, key=lambda pair: pair[0][0][0])]
-    weights = [float(group[0][0][2]) for group in groups]
+    if num_classes is not None:
+        _check_num_classes(groups, num_classes)
     right = [[bool(target[1]) for target, _ in group] for group in groups]
     by_class = [[float(score) for _, score in group] for group in groups]
     chosen = [int(np.argmax(values)) for values in by_class]
-    hits = [100.0 * flags[choice] for flags, choice in zip(right, chosen, strict=True)]
-    metrics = {"accuracy": float(np.average(hits, weights=weights))}
-    if num_classes is None:
-        return metrics
-    _check_num_classes(groups, num_classes)
-    if any(sum(flags) != 1 for flags in right):
-        return metrics
-    labels = [flags.index(True) for flags in right]
-    if num_classes > 2:
-        mean_f1 = mean_multiclass_f1(num_classes, sample_weight=weights)
-        return metrics | mean_f1(labels, chosen)
-    metrics |= f1_score_with_invalid(labels, chosen, sample_weight=weights)
-    # Rounded to float32, so that differences equal but for rounding errors are ties.
-    margins = np.array([second - first for first, second in by_class], np.float32).tolist()
-    areas = auc(labels, margins, sample_weight=weights)
-    return metrics | {name: 100.0 * area for name, area in areas.items()}
+    hits = [float(flags[choice]) for flags, choice in zip(right, chosen, strict=True)]
+    has_one = num_classes is not None and all(sum(flags) == 1 for flags in right)
+    labels = np.array([flags.index(True) for flags in right]) if has_one else None
+    margins = None
+    if has_one and num_classes == 2:
+        # Rounded to float32, so that differences equal but for rounding errors are ties.
+        margins = np.array([second - first for first, second in by_class], np.float32)
+    weights = np.array([float(group[0][0][2]) for group in groups])
+    return _Ranked(weights, np.array(hits), np.array(chosen), labels, margins)
 
 
 def _check_form(target: Sequence[Any]) -> None:

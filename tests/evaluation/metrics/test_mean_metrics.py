@@ -77,7 +77,9 @@ def test_a_new_one_is_a_function_of_values():
     assert same_length(["ab", "c"], ["xy", ""], weight=100.0) == {"same": 50.0}
     assert functools.partial(same_length, weight=4.0)(["a"], ["b"]) == {"same": 4.0}
     assert (same_length.__name__, same_length.__doc__) == ("same_length", "Doc.")
-    upper = same_length.after(lambda targets, predictions: (targets[:1], predictions[:1]))
+    upper = same_length.after(
+        lambda targets, predictions: (targets[:1], predictions[:1]), lambda targets: [0]
+    )
     assert upper(["ab", "c"], ["xy", ""]) == {"same": 1.0}
     with pytest.raises(UserError, match=r"metric .*\.same_length was given"):
         same_length(["a"], [])

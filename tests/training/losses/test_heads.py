@@ -14,7 +14,8 @@ from t2t.data.preprocessors import rekey
 from t2t.data.vocabularies import ByteVocabulary
 from t2t.decoding.head_predictor import HeadPredictor, HeadReader
 from t2t.errors import UserError
-from t2t.evaluation.evaluator import EvalPolicy, Evaluator
+from t2t.evaluation.evaluator import Evaluator
+from t2t.evaluation.policy import EvalPolicy
 from t2t.models.config import SpecialTokens
 from t2t.models.definition import Model
 from t2t.models.encoder_decoder import SourceEncoder
@@ -116,7 +117,8 @@ def test_a_tiny_encoder_learns_all(kind):
     assert result.metrics.get("exact_match", 1.0) == 1.0
     assert result.baselines == {}
     examples = task.source.examples("validation")
-    assert [{**e, "prediction": e["targets"]} for e in examples] == list(result.predictions)
+    for example, record in zip(examples, result.predictions, strict=True):
+        assert {**example, "prediction": example["targets"]}.items() <= record.items()
     reader = HeadReader(
         HEADS[kind].name,
         loss.rows(model.config, task),
