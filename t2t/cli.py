@@ -13,6 +13,7 @@ from t2t.aborting import formatted
 from t2t.commands import (
     adapt,
     cache,
+    compare,
     embed,
     evaluate,
     export_model,
@@ -22,6 +23,7 @@ from t2t.commands import (
     inspect,
     lm_eval,
     plan,
+    report,
     score,
     train,
 )
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     for module in (
         train,
         evaluate,
+        compare,
         infer,
         score,
         embed,
@@ -93,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         import_model,
         export_model,
         adapt,
+        report,
     ):
         module.add_to(commands)
     return parser

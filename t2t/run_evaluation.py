@@ -14,7 +14,7 @@ from jax.experimental import multihost_utils
 from t2t.errors import UserError, did_you_mean
 from t2t.evaluation.evaluator import Evaluator
 from t2t.evaluation.result_files import read_results, write_results
-from t2t.evaluation.results import TaskResult
+from t2t.evaluation.results import TaskResult, lower_is_better
 from t2t.paths import run_folder
 from t2t.trained import at_step
 from t2t.trained_model import TrainedModel
@@ -23,8 +23,6 @@ from t2t.training.checkpoints import CheckpointPolicy, Checkpoints
 from t2t.training.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)
-
-_LOWER_IS_BETTER = ("loss", "_edit", "invalid_predictions", "perplexity")
 
 
 def steps_of(model_dir: str) -> list[int]:
@@ -49,7 +47,9 @@ def best_step(trained: TrainedModel, model_dir: str, metric: str | None = None) 
     """
     policy = trained.arguments.get("checkpoint", CheckpointPolicy())
     metric = metric or policy.best_metric
-    mode = policy.best_mode if metric == policy.best_metric else _mode(metric)
+    mode = "min" if lower_is_better(metric) else "max"
+    if metric == policy.best_metric:
+        mode = policy.best_mode
     evaluated = _logged_metrics(RunDirectory(run_folder(model_dir)))
     known = sorted({name for metrics in evaluated.values() for name in metrics})
     if metric not in known:
@@ -110,10 +110,6 @@ def evaluate_all(
         if poll_seconds is None or max(done, default=-1) >= last:
             return
         time.sleep(poll_seconds)
-
-
-def _mode(metric: str) -> str:
-    return "min" if metric.endswith(_LOWER_IS_BETTER) else "max"
 
 
 def _logged_metrics(run: RunDirectory) -> dict[int, dict[str, float]]:

@@ -1,5 +1,6 @@
 """Averages over the tasks of a benchmark."""
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -44,13 +45,21 @@ def super_glue_average(metrics: Mapping[str, float]) -> float:
 
 
 def benchmark_averages(metrics: Mapping[str, float]) -> dict[str, float]:
-    """ "glue_average" and "super_glue_average", each if all of its metrics are there."""
-    groups = {"glue_average": _GLUE, "super_glue_average": _SUPER_GLUE}
-    return {
-        name: _mean_of_means(metrics, members)
-        for name, members in groups.items()
-        if not _missing(metrics, members)
-    }
+    """The GLUE and SuperGLUE scores, as "glue_average" and "super_glue_average", where complete.
+
+    Those of the variants in bytes and with a sentinel, too: "byt5_glue_average".
+    """
+    found = {}
+    for before, after in itertools.product(("", "byt5_"), ("", "_1_sentinel")):
+        own = {
+            f"{task.removeprefix(before).removesuffix(after)}/{metric}": value
+            for task, _, metric, value in ((*k.partition("/"), v) for k, v in metrics.items())
+            if task.startswith(before) and task.endswith(after)
+        }
+        for name, members in {"glue": _GLUE, "super_glue": _SUPER_GLUE}.items():
+            if not _missing(own, members):
+                found[f"{before}{name}_average{after}"] = _mean_of_means(own, members)
+    return found
 
 
 def _missing(metrics: Mapping[str, float], groups: Mapping[str, list[str]]) -> list[str]:

@@ -88,7 +88,7 @@ def _is_unknown(text: Mapping[str, Any]) -> bool:
 
 
 def invalid_predictions(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
-    """ "invalid_predictions": the percentage of -1, which is no class, among predictions.
+    """The percentage of -1, which is no class, among predictions, as "invalid_predictions".
 
     Both may be in mappings, as {"value": 1}. Nothing if targets are no numbers of classes.
     """

@@ -36,6 +36,14 @@ class TaskResult:
         return tuple(record for record in self.records if "prediction" in record)
 
 
+_LOWER_IS_BETTER = ("loss", "_edit", "invalid_predictions")
+
+
+def lower_is_better(metric: str) -> bool:
+    """Told by the name, such as "glue_rte_v002/loss"."""
+    return metric.endswith(_LOWER_IS_BETTER)
+
+
 def flat_metrics(results: Mapping[str, TaskResult]) -> dict[str, float]:
     """`{"<task>/<metric>": value}`, averages over benchmarks that are complete, and "loss".
 

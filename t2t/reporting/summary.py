@@ -5,13 +5,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from t2t.evaluation.benchmarks import benchmark_averages
 from t2t.evaluation.confidence import Interval
 from t2t.evaluation.results import TaskResult, flat_metrics
+from t2t.reporting.consoles import wide_console
 
 
 def print_results(results: Mapping[str, TaskResult], *, title: str) -> None:
@@ -29,7 +29,7 @@ def print_results(results: Mapping[str, TaskResult], *, title: str) -> None:
             table.add_row(*head, metric, shown, _baseline(metric, result.baselines))
             head = ("", "")
         table.add_section()
-    _console().print(table)
+    wide_console().print(table)
 
 
 def print_averages(results: Mapping[str, TaskResult]) -> None:
@@ -56,7 +56,7 @@ def print_steps(by_step: Mapping[int, Mapping[str, TaskResult]], *, title: str) 
         for step, row in rows.items():
             cells = [f"{row.metrics[n]:.3f}" if n in row.metrics else "" for n in names]
             table.add_row(str(step), *cells)
-        _console().print(table)
+        wide_console().print(table)
 
 
 def _with_interval(value: float, interval: Interval | None) -> str:
@@ -68,12 +68,6 @@ def _baseline(metric: str, baselines: Mapping[str, float]) -> str:
     if metric == "loss" and "unigram_loss" in baselines:
         return f"{baselines['unigram_loss']:.4f} unigram"
     return f"{baselines[metric]:.4f} rule" if metric in baselines else ""
-
-
-def _console() -> Console:
-    """Wide enough for the tables also where there is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, 100))
 
 
 def print_predictions(results: Mapping[str, TaskResult], count: int = 10) -> None:
@@ -92,7 +86,7 @@ def print_predictions(results: Mapping[str, TaskResult], count: int = 10) -> Non
             *(_plain(record.get(key, "")) for key in ("inputs", "targets", "prediction")),
             verdict if "targets" in record else "",
         )
-    _console().print(table)
+    wide_console().print(table)
 
 
 def _spread(records: Sequence[Mapping[str, str]], count: int) -> list[Mapping[str, str]]:

@@ -1,0 +1,40 @@
+"""Comparisons of two models as tables."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from t2t.evaluation.comparison import Difference
+from t2t.reporting.consoles import wide_console
+
+
+def print_differences(by_task: Mapping[str, Sequence[Difference]], names: tuple[str, str]) -> None:
+    """Prints a table: a row for each metric of each task.
+
+    Args:
+      by_task: what was found.
+      names: of both models.
+    """
+    print(f"A: {names[0]}\nB: {names[1]}")
+    table = Table()
+    table.add_column("task", no_wrap=True)
+    table.add_column("metric", no_wrap=True)
+    for column in ("A", "B", "B - A [95 %]", "B better", "p", "wins/losses/ties of B"):
+        table.add_column(column, justify="right")
+    for task, differences in by_task.items():
+        for number, row in enumerate(differences):
+            table.add_row("" if number else task, row.metric, *map(Text, _cells(row)))
+        table.add_section()
+    wide_console().print(table)
+
+
+def _cells(row: Difference) -> list[str]:
+    counts = [row.wins, row.losses, row.ties]
+    shown = "/".join(map(str, counts)) if row.wins is not None else ""
+    if math.isnan(row.p_value):
+        return [f"{row.first:.3f}", f"{row.second:.3f}", "undefined", "", "", shown]
+    change = f"{row.second - row.first:+.3f} {row.interval}"
+    sure = f"{row.p_value:.4f}" if row.p_value >= 1e-4 else "<0.0001"
+    return [f"{row.first:.3f}", f"{row.second:.3f}", change, f"{row.better:.1%}", sure, shown]
