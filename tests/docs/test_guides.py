@@ -1,81 +1,40 @@
-"""What the documentation says is there: its Python runs, its names, commands and links exist."""
+"""The tasks of the guides do what the guides say; names of the port guide exist."""
 
 import ast
 import dataclasses
-import gzip
 import importlib
-import json
 import re
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from t2t.cli import main
-from t2t.data.registry import MixtureRegistry, TaskRegistry, get_mixture_or_task
+from t2t.data.registry import get_mixture_or_task
 from t2t.data.rows import open_rows
 from t2t.data.sources import InMemoryDataSource
+from tests.docs import stand_ins
+from tests.docs.pages import ROOT, blocks
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PORT_GUIDE, TASK_GUIDE, *OTHERS = [
-    ROOT / "docs" / f"{name}.md"
-    for name in ("from_seqio", "tasks", "objectives", "metrics", "generation")
-]
-
-
-def by_page(pages):
-    return pytest.mark.parametrize("page", pages, ids=lambda page: page.name)
-
-
-def snippets(page):
-    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+PORT_GUIDE, TASK_GUIDE = [ROOT / "docs" / f"{name}.md" for name in ("from_seqio", "tasks")]
 
 
 def run(page):
-    """Runs the Python of a page, each snippet by itself; SeqIO's has to be well-formed only."""
-    for number, code in enumerate(snippets(page), 1):
-        place = f"{page.name}, Python snippet {number}"
-        if "import seqio" in code:
-            ast.parse(code, place)
-        else:
-            exec(compile(code, place, "exec"), {"__name__": "snippet"})
+    """Runs the Python of a page; SeqIO's has to be well-formed only."""
+    for block in blocks(page):
+        if "import seqio" in block.text:
+            ast.parse(block.text, block.place)
+        elif block.language == "python":
+            exec(compile(block.text, block.place, "exec"), {"__name__": "snippet"})
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """A working folder with what the pages name."""
-    shutil.copy(ROOT / "tests" / "golden" / "sentencepiece_32k.model", tmp_path / "my.model")
-    for name in ("corpus/a.txt", "corpus/b.txt", "held_out.txt"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("the old man and the sea is calm today\n" * 20)
-    (tmp_path / "reviews").mkdir()
-    with gzip.open(tmp_path / "reviews" / "a.jsonl.gz", "wt") as file:
-        for i in range(100):
-            file.write(json.dumps({"text": f"It broke {i}.", "stars": 1, "product": i}) + "\n")
+    """A working folder with what the guides name."""
+    stand_ins.provide(tmp_path, "my.model corpus held_out.txt reviews")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("T2T_CACHE_DIR", str(tmp_path / "cache"))
 
 
-@pytest.fixture
-def registries():
-    """Forgets what a page registers."""
-    before = [(registry, set(registry.names())) for registry in (TaskRegistry, MixtureRegistry)]
-    yield
-    for registry, names in before:
-        for name in set(registry.names()) - names:
-            registry.remove(name)
-
-
-@by_page([PORT_GUIDE, TASK_GUIDE, *OTHERS])
-@pytest.mark.usefixtures("files", "registries")
-def test_python_runs(page):
-    run(page)
-
-
-@pytest.mark.usefixtures("files", "registries")
+@pytest.mark.usefixtures("files", "forgotten")
 def test_tasks_of_the_guide_have_rows_in_every_split():
     run(TASK_GUIDE)
     mixture = get_mixture_or_task("proportional")
@@ -85,7 +44,7 @@ def test_tasks_of_the_guide_have_rows_in_every_split():
     assert mixture.total_rate > 0
 
 
-@pytest.mark.usefixtures("files", "registries")
+@pytest.mark.usefixtures("files", "forgotten")
 def test_ported_translation_task():
     run(PORT_GUIDE)
     pairs = [{"en": "Good Morning.", "de": "Guten Morgen."}, {"en": "Taxi", "de": "Taxi"}]
@@ -105,7 +64,7 @@ def test_ported_translation_task():
     assert tokens["targets"][-1] == 1
 
 
-@pytest.mark.usefixtures("files", "registries")
+@pytest.mark.usefixtures("files", "forgotten")
 def test_ported_c4_task_has_the_lengths_of_t5():
     run(PORT_GUIDE)
     document = {"text": "the old man and the sea is calm today " * 500}
@@ -163,31 +122,3 @@ def test_rows_of_the_port_guide_have_a_counterpart_or_none():
         assert len(row) == 3, row
         assert row[1] == "no counterpart" or row[1].startswith("`t2t."), row
         assert row[2] or row[1] != "no counterpart", row
-
-
-@by_page(PAGES)
-def test_commands_exist(page, capsys):
-    text = page.read_text(encoding="utf-8")
-    for command in sorted(set(re.findall(r"(?:^ *|`)t2t ([a-z]+)", text, flags=re.MULTILINE))):
-        with pytest.raises(SystemExit) as ended:
-            main([command, "--help"])
-        assert ended.value.code == 0, command
-
-
-@by_page(PAGES)
-def test_links_exist(page):
-    text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if "://" in target:
-            continue
-        path, _, heading = target.partition("#")
-        linked = page.parent / path if path else page
-        assert linked.exists(), target
-        if heading:
-            assert heading in headings(linked), target
-
-
-def headings(page):
-    """Anchors of a page's headings, as GitHub makes them."""
-    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

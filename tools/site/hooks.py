@@ -1,0 +1,81 @@
+"""Hooks of mkdocs: the API reference, and files of the repository that pages link to.
+
+A link from a page to `../gin/quickstart.gin` works on GitHub as it stands. The site has no such
+file, so it gets a page with the file's text, and the link leads there.
+"""
+
+import importlib.util
+import posixpath
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LINK = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)(#[^)\s]*)?\)")
+LANGUAGES = {".py": "python", ".gin": "python", ".sh": "bash", ".toml": "toml", ".md": "markdown"}
+
+
+def on_config(config):
+    """Adds the pages of the reference to the navigation."""
+    reference = [f"reference/{name}" for name in _reference()]
+    config.nav = [
+        {title: reference if part == "reference" else part}
+        for entry in config.nav
+        for title, part in entry.items()
+    ]
+    return config
+
+
+def on_files(files, config):
+    """Adds what is not in docs/: the reference and files that pages link to."""
+    from mkdocs.structure.files import File
+
+    made = {f"reference/{name}": text for name, text in _reference().items()}
+    for file in files.documentation_pages():
+        for path, _ in LINK.findall(file.content_string):
+            target = _in_repository(file.src_uri, path)
+            made[_page_of(target)] = _shown(target)
+    for uri, text in made.items():
+        files.append(File.generated(config, uri, content=text))
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Lets links to files of the repository lead to their pages."""
+    uri = page.file.src_uri
+    if uri.startswith("repository/"):
+        return markdown
+
+    def changed(link):
+        target = _page_of(_in_repository(uri, link[1]))
+        return f"]({posixpath.relpath(target, posixpath.dirname(uri) or '.')}{link[2] or ''})"
+
+    return LINK.sub(changed, markdown)
+
+
+def _reference():
+    place = Path(__file__).with_name("reference.py")
+    spec = importlib.util.spec_from_file_location("t2t_site_reference", place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.pages(ROOT)
+
+
+def _in_repository(page, link):
+    """The path in the repository that a link of a page in docs/ names."""
+    return posixpath.normpath(posixpath.join("docs", posixpath.dirname(page), link))
+
+
+def _page_of(path):
+    return f"repository/{path}.md"
+
+
+def _shown(path):
+    """A page with the text of a file, or the names in a folder; raises if there is neither."""
+    place = ROOT / path
+    if place.is_dir():
+        names = sorted(child.name for child in place.iterdir() if child.name[0] not in "._")
+        text = "\n".join(names)
+    else:
+        text = place.read_text(encoding="utf-8")
+    language = LANGUAGES.get(place.suffix, "text")
+    return f"# {path}\n\n~~~~~~{language}\n{text}\n~~~~~~\n"
