@@ -39,6 +39,11 @@ class RunDirectory:
         return self.path / "started.txt"
 
     @property
+    def starts(self) -> Path:
+        """One JSON object per line: when, from which step and on what training was started."""
+        return self.path / "starts.jsonl"
+
+    @property
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
 

@@ -3,6 +3,8 @@
 import html
 from collections.abc import Iterable
 
+_WITHOUT_END = {"br", "input"}
+
 
 class Markup(str):
     """A string that is HTML already."""
@@ -33,4 +35,5 @@ def tag(name: str, *children: str, **attributes: str | int | float | None) -> Ma
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{spelled}>{join(children)}</{name}>")
+    end = "" if name in _WITHOUT_END else f"</{name}>"
+    return Markup(f"<{name}{spelled}>{join(children)}{end}")

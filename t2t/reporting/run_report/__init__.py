@@ -1,0 +1,1 @@
+"""`t2t report`: what became of runs, as one page."""
