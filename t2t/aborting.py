@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -18,8 +19,12 @@ def show_error(message: str, descriptor: int = 2) -> None:
 
 
 def formatted(message: str) -> str:
-    """`t2t: error: ...`, in lines."""
-    return textwrap.fill(f"t2t: error: {message}", 100, break_long_words=False)
+    """`t2t: error: ...`, in lines; what stands in backticks, a command to copy, in one."""
+    unbroken = re.sub("`[^`]+`", lambda command: command[0].replace(" ", "\0"), message)
+    lines = textwrap.fill(
+        f"t2t: error: {unbroken}", 100, break_long_words=False, break_on_hyphens=False
+    )
+    return lines.replace("\0", " ")
 
 
 @contextlib.contextmanager

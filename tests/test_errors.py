@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from t2t.aborting import formatted
 from t2t.errors import UserError, described
 
 
@@ -27,3 +28,10 @@ def test_a_user_error_goes_without_its_type():
 
 def test_without_a_place_there_is_only_the_error():
     assert described(KeyError("x")) == "KeyError: 'x'"
+
+
+def test_commands_to_copy_are_not_broken_over_lines():
+    command = f'`python -c "import a as b; {"c " * 60}"`'
+    lines = formatted(f"{'word ' * 20}Prepare it with {command}, or {'else ' * 20}").splitlines()
+    assert [line for line in lines if len(line) > 100] == [f"{command},"]
+    assert "\0" not in "".join(lines)
