@@ -89,6 +89,14 @@ class TrainedModel:
             )
         return features
 
+    @property
+    def evaluation_decoding(self) -> Decoding | None:
+        """How evaluation generates, if the run's configuration says (`EvalPolicy.decoding`)."""
+        policy = self.arguments.get("evaluation", EvalPolicy())
+        if policy.decoding is None:
+            return None
+        return policy.decoding_of(self.arguments["sequence_length"])
+
     def reader(
         self,
         max_length: int,

@@ -1,6 +1,7 @@
 """Flags that say how to generate; they are short for gin bindings, which say all of it."""
 
 import argparse
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,21 @@ def decoding_of(args: argparse.Namespace, bindings: list[str]) -> "Decoding":
     search_paths = [path for path in args.gin_search_paths.split(",") if path]
     config.load(args.gin_file, bindings, search_paths, args.imports, config.DECODING)
     return config.made(Decoding)
+
+
+def over(base: "Decoding | None", args: argparse.Namespace, given: "Decoding") -> "Decoding":
+    """`given` by flags, without gin; what they leave open is as in `base`, if there is one."""
+    if base is None:
+        return given
+    lengths = {
+        name: getattr(given, name)
+        for flag, name in (("max_decode_length", "max_length"), ("min_decode_length", "min_length"))
+        if getattr(args, flag) is not None
+    }
+    chosen = ("length_penalty", *_BEAM, *_SAMPLING)
+    if any(getattr(args, flag) not in (None, False) for flag in chosen):
+        lengths["strategy"] = given.strategy
+    return dataclasses.replace(base, **lengths)
 
 
 def _bindings(args: argparse.Namespace, has_gin: bool) -> list[str]:

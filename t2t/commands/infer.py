@@ -1,17 +1,16 @@
 """`t2t infer`."""
 
 import argparse
-import contextlib
 import dataclasses
-import functools
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from t2t.commands.decoding_flags import (
     add_decoding,
     asks_for_processors,
     decoding_of,
+    over,
     processors_of,
 )
 from t2t.commands.parser import (
@@ -22,13 +21,14 @@ from t2t.commands.parser import (
     join_processes,
     load,
     prepare_jax,
-    speaks_for_all,
 )
-from t2t.commands.shares import Shares
+from t2t.commands.work_flags import add_work, inputs_of
 from t2t.errors import UserError
 
 if TYPE_CHECKING:
+    from t2t.decoding.decoding import Decoding
     from t2t.decoding.prediction import Predicts
+    from t2t.reporting.inputs import Given
     from t2t.trained_model import TrainedModel
 
 
@@ -37,12 +37,10 @@ def add_to(commands: Any) -> None:
     command = add_command(commands, "infer", run, "Turn inputs into predictions, one per line.")
     add_trained(command)
     add_processes(command)
-    command.add_argument("--input", default="-", metavar="FILE", help=
-        "text, one input per line, or JSON lines with a field 'inputs' and possibly 'prefix' and "
-        "'seed' (default: standard input)")  # fmt: skip
-    command.add_argument("--output", default="-", metavar="FILE", help="default: standard output")
+    add_work(command, "text, one input per line, or JSON lines with a field 'inputs' and possibly "
+        "'prefix' and 'seed'")  # fmt: skip
     command.add_argument("--format", choices=("auto", "text", "jsonl"), default="auto", help=
-        "of input and output; auto: jsonl if the first line is a JSON object")  # fmt: skip
+        "of input and output; auto: jsonl if the first lines are JSON objects")  # fmt: skip
     command.add_argument("--batch_size", type=int, default=64, metavar="N")
     command.add_argument("--prefix", default="", metavar="TEXT", help=
         "how every output begins, unless the input has a 'prefix' of its own")  # fmt: skip
@@ -65,44 +63,47 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
+    from t2t.commands.work import Work
     from t2t.decoding.length_buckets import window_size
     from t2t.decoding.prediction import Numbered
-    from t2t.reporting.records import open_output, read_inputs
+    from t2t.reporting.records import open_output, predicted_lines
+    from t2t.reporting.working import Working
 
-    with contextlib.ExitStack() as stack:
-        records = read_inputs(args.input, args.format, stack)
-        prepare_jax()
-        join_processes(args)
-        shares = Shares(window_size(args.batch_size))
-        shares.check(args.input, args.output)
-        records = dataclasses.replace(records, items=shares.mine(records.items))
-        predictor, several = _predictor(args, bindings)
+    inputs = inputs_of(args)
+    prepare_jax()
+    join_processes(args)
+    work = Work(args, inputs, window_size(args.batch_size))
+    if work.is_done:
+        return 0
+    trained = load(args, own_devices=True)
+    inputs.read_as_trained(trained.arguments)
+    predictor, decoding = _predictor(args, bindings, trained)
+    several = decoding is not None and decoding.strategy.num_returned > 1
+    before = {"prefix": args.prefix} if args.prefix else {}
 
-        def predict(inputs: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
-            before = {"prefix": args.prefix} if args.prefix else {}
-            numbered = zip(shares.numbers(), inputs, strict=False)
-            return predictor.predict(
-                Numbered(number, {**before, **record}) for number, record in numbered
-            )
+    def predict(items: "Iterable[Given]") -> Iterator[Any]:
+        return predictor.predict(Numbered(item.number, {**before, **item.record}) for item in items)
 
-        opened = functools.partial(open_output, args.output)
-        write = stack.enter_context(shares.joined(args.output, opened))
-        for line in records.predicted_by(predict, scores=args.scores, several=several):
-            write(line)
-    if not args.quiet and speaks_for_all():
-        print(predictor.throughput.describe(), file=sys.stderr)
+    said = re.sub(r" at 0x[0-9a-f]+", "", repr(decoding))
+    with Working(predictor.throughput, work.about, quiet=args.quiet, prints=work.prints) as working:
+        for part in work.parts({"the step": trained.step, "the way of decoding": said}):
+            with part.begun(open_output) as (items, write):
+                for line in predicted_lines(items, predict, scores=args.scores, several=several):
+                    write(line)
+                    working.advance()
     return 0
 
 
-def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts", bool]:
-    """What predicts, and whether it gives several predictions for an input."""
+def _predictor(
+    args: argparse.Namespace, bindings: list[str], trained: "TrainedModel"
+) -> "tuple[Predicts, Decoding | None]":
+    """What predicts, and how it generates, if it does."""
     from t2t.decoding.decoding import Decoding
     from t2t.decoding.reading import InputLimit
 
     limit, decoding = InputLimit(args.max_input_length, args.truncate), decoding_of(args, bindings)
     generates = decoding != Decoding() or args.prefix or asks_for_processors(args)
     generates = generates or args.gin_file or bindings
-    trained = load(args, own_devices=True)
     if (other := _without_generating(trained)) is not None:
         make, does = other
         if generates:
@@ -110,12 +111,13 @@ def _predictor(args: argparse.Namespace, bindings: list[str]) -> tuple["Predicts
                 f"This model {does} and generates no text; leave out what is about generation: "
                 f"flags of decoding, --prefix, gin."
             )
-        return make(batch_size=args.batch_size, limit=limit), False
+        return make(batch_size=args.batch_size, limit=limit), None
+    if not args.gin_file and not bindings:
+        decoding = over(trained.evaluation_decoding, args, decoding)
     reader = trained.reader(decoding.max_length, limit)
     extra = processors_of(args, reader.vocabulary, reader.eos_id)
     decoding = dataclasses.replace(decoding, processors=(*decoding.processors, *extra))
-    predictor = trained.predictor(decoding, batch_size=args.batch_size, reader=reader)
-    return predictor, decoding.strategy.num_returned > 1
+    return trained.predictor(decoding, batch_size=args.batch_size, reader=reader), decoding
 
 
 def _without_generating(trained: "TrainedModel") -> tuple[Callable[..., "Predicts"], str] | None:

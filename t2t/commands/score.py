@@ -1,10 +1,7 @@
 """`t2t score`."""
 
 import argparse
-import contextlib
-import functools
 import itertools
-import sys
 from typing import Any
 
 from t2t.commands.parser import (
@@ -15,9 +12,8 @@ from t2t.commands.parser import (
     load,
     prepare_jax,
     refuse,
-    speaks_for_all,
 )
-from t2t.commands.shares import Shares
+from t2t.commands.work_flags import add_work, inputs_of
 
 
 def add_to(commands: Any) -> None:
@@ -25,10 +21,8 @@ def add_to(commands: Any) -> None:
     command = add_command(commands, "score", run, "Tell how likely a model finds given texts.")
     add_trained(command)
     add_processes(command)
-    command.add_argument("--input", default="-", metavar="FILE", help=
-        "JSON lines with 'targets', a text, or 'candidates', a list of texts to rank, and "
-        "'inputs' before them (default: standard input)")  # fmt: skip
-    command.add_argument("--output", default="-", metavar="FILE", help="default: standard output")
+    add_work(command, "JSON lines with 'targets', a text, or 'candidates', a list of texts to "
+        "rank, and 'inputs' before them")  # fmt: skip
     command.add_argument("--per_token", action="store_true", help=
         "write the log-probability of every token, too")  # fmt: skip
     command.add_argument("--normalize", action="store_true", help=
@@ -44,34 +38,36 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
     refuse(bindings)
+    from t2t.commands.work import Work
     from t2t.decoding.length_buckets import window_size
-    from t2t.reporting.lines import read_lines
+    from t2t.decoding.scoring_records import either
     from t2t.reporting.records import open_output
+    from t2t.reporting.scores import as_json
+    from t2t.reporting.working import Working
 
-    with contextlib.ExitStack() as stack:
-        lines = read_lines(args.input, stack)
-        prepare_jax()
-        join_processes(args)
-        shares = Shares(window_size(args.batch_size))
-        shares.check(args.input, args.output)
-        from t2t.decoding.scoring_records import either
-        from t2t.reporting.scores import as_json
-
-        scorer = load(args, own_devices=True).scorer(batch_size=args.batch_size)
-        read, given = itertools.tee((line.record(), line.where) for line in shares.mine(lines))
-        found = scorer.score_all(either(record, where) for record, where in read)
-        opened = functools.partial(open_output, args.output)
-        write = stack.enter_context(shares.joined(args.output, opened))
-        for (record, _), scored in zip(given, found, strict=True):
-            line = as_json(
-                record,
-                scored,
-                vocabulary=scorer.vocabulary,
-                ranked="candidates" in record,
-                normalize=args.normalize,
-                per_token=args.per_token,
-            )
-            write(line)
-    if not args.quiet and speaks_for_all():
-        print(scorer.throughput.describe(), file=sys.stderr)
+    inputs = inputs_of(args, needs_inputs=False)
+    prepare_jax()
+    join_processes(args)
+    work = Work(args, inputs, window_size(args.batch_size))
+    if work.is_done:
+        return 0
+    trained = load(args, own_devices=True)
+    inputs.read_as_trained(trained.arguments)
+    scorer = trained.scorer(batch_size=args.batch_size)
+    with Working(scorer.throughput, work.about, quiet=args.quiet, prints=work.prints) as working:
+        for part in work.parts({"the step": trained.step}):
+            with part.begun(open_output) as (items, write):
+                read, given = itertools.tee(items)
+                found = scorer.score_all(either(item.record, item.where) for item in read)
+                for item, scored in zip(given, found, strict=True):
+                    line = as_json(
+                        item.record,
+                        scored,
+                        vocabulary=scorer.vocabulary,
+                        ranked="candidates" in item.record,
+                        normalize=args.normalize,
+                        per_token=args.per_token,
+                    )
+                    write(line)
+                    working.advance()
     return 0

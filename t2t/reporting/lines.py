@@ -1,13 +1,19 @@
-"""Lines of a file, or of standard input, as text and as JSON."""
+"""Lines of files, or of standard input, as text and as JSON."""
 
-import contextlib
+import glob
+import gzip
 import json
 import sys
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
+from t2t.data.sources.files import matching_files
 from t2t.errors import UserError
+from t2t.paths import is_remote
+
+_BLOCK = 1 << 20
 
 
 class Line(NamedTuple):
@@ -34,21 +40,79 @@ class Line(NamedTuple):
         return record
 
 
-def read_lines(path: str, stack: contextlib.ExitStack) -> Iterator[Line]:
-    """Opens `path` ("-" is standard input), to be closed by `stack`; the lines, as they are needed.
+class Lines:
+    """Those of files, one file after the other; each time from the first line on.
+
+    Args:
+      patterns: files, globs, remote ones ("s3://..."), or "-" for standard input, which can be read
+        but once; what ends in ".gz" is decompressed.
 
     Raises:
       UserError: if there is no such file; later, on a line that is not UTF-8.
     """
-    if path == "-" and sys.stdin is None:
-        raise UserError("Standard input is closed; name a file: --input=FILE.")
-    if path == "-":
-        return _decoded(sys.stdin.buffer, "standard input")
+
+    def __init__(self, patterns: Sequence[str]):
+        self._paths = [path for pattern in patterns for path in _paths(pattern)]
+        if "-" in self._paths and sys.stdin is None:
+            raise UserError("Standard input is closed; name a file: --input=FILE.")
+
+    def __iter__(self) -> Iterator[Line]:
+        for path in self._paths:
+            with _told(path):
+                if path == "-":
+                    yield from _decoded(sys.stdin.buffer, "standard input")
+                else:
+                    with _opened(path) as file:
+                        yield from _decoded(file, f"'{path}'")
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether they can be read again: all are files, neither pipes nor standard input."""
+        return all(Path(path).is_file() for path in self._paths)
+
+    def count(self) -> int:
+        """How many there are; reads them all."""
+        total = 0
+        for path in self._paths:
+            with _told(path), _opened(path) as file:
+                block = b"\n"
+                for block in iter(lambda: file.read(_BLOCK), b""):
+                    total += block.count(b"\n")
+                total += not block.endswith(b"\n")
+        return total
+
+
+def _paths(pattern: str) -> list[str]:
+    if pattern == "-":
+        return [pattern]
+    if is_remote(pattern) or (glob.has_magic(pattern) and not Path(pattern).exists()):
+        return [str(path) for path in matching_files(pattern, "Input")]
     try:
-        file = stack.enter_context(Path(path).open("rb"))  # noqa: SIM115
+        if Path(pattern).is_dir():
+            raise UserError(f"Cannot read '{pattern}': it is a folder; name files: '{pattern}/*'.")
+        Path(pattern).stat()
     except OSError as error:
-        raise UserError(f"Cannot read '{path}': {error.strerror}.") from error
-    return _decoded(file, f"'{path}'")
+        raise UserError(f"Cannot read '{pattern}': {error.strerror}.") from error
+    return [pattern]
+
+
+def _opened(path: str) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb")  # type: ignore
+
+
+class _told:
+    """Makes a message of what the file system and gzip say of a file."""
+
+    def __init__(self, path: str):
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+            raise UserError(f"Cannot read '{self._path}': it is no gzip, or damaged.") from error
+        if isinstance(error, OSError) and error.filename == self._path:
+            raise UserError(f"Cannot read '{self._path}': {error.strerror}.") from error
 
 
 def _decoded(file: Iterable[bytes], name: str) -> Iterator[Line]:

@@ -1,4 +1,3 @@
-import contextlib
 import json
 import os
 
@@ -6,20 +5,20 @@ import pytest
 
 from t2t.decoding.prediction import Prediction
 from t2t.errors import UserError
-from t2t.reporting.records import open_output, read_inputs
+from t2t.reporting.inputs import FileInputs
+from t2t.reporting.records import open_output, predicted_lines
 
 
-def predict(records):
-    for record in records:
-        text = record["inputs"]
+def predict(items):
+    for item in items:
+        text = item.record["inputs"]
         yield [Prediction(f"{text}!\n\tx", -0.25, {"fills": [text]}), Prediction("b\tc", -1.5)]
 
 
 def predicted(tmp_path, content, file_format="auto", **options):
     path = tmp_path / "in"
     path.write_text(content)
-    with contextlib.ExitStack() as stack:
-        return list(read_inputs(str(path), file_format, stack).predicted_by(predict, **options))
+    return list(predicted_lines(iter(FileInputs([str(path)], file_format)), predict, **options))
 
 
 @pytest.mark.parametrize(
@@ -88,11 +87,8 @@ def test_a_link_is_written_through(tmp_path):
 
 def test_standard_input_may_be_closed(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)  # as Python has it after `<&-`
-    with (
-        contextlib.ExitStack() as stack,
-        pytest.raises(UserError, match="Standard input is closed; name a file: --input=FILE"),
-    ):
-        read_inputs("-", "auto", stack)
+    with pytest.raises(UserError, match="Standard input is closed; name a file: --input=FILE"):
+        FileInputs(["-"])
 
 
 def test_an_empty_line_is_no_json_record(tmp_path):
