@@ -1,7 +1,12 @@
 """Vectors of texts as files: .npy, .npz, or JSON lines."""
 
+import array
 import contextlib
+import io
 import json
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -79,15 +84,29 @@ def _npy(file: IO[bytes], width: int) -> Iterator[Write]:
 
 
 def _npz(file: IO[bytes], width: int) -> Iterator[Write]:
-    vectors, tokens = [np.zeros((0, width), np.float32)], [np.zeros(0, np.int32)]
+    """Arrays of the archive follow each other, so until all are known they are kept on disk."""
+    offsets = array.array("q", [0])
+    with tempfile.TemporaryFile() as vectors, tempfile.TemporaryFile() as tokens:
 
-    def write(_: Mapping[str, Any], embedding: Embedding) -> None:
-        vectors.append(embedding.vectors)
-        tokens.append(embedding.tokens)
+        def write(_: Mapping[str, Any], embedding: Embedding) -> None:
+            vectors.write(np.asarray(embedding.vectors, "<f4").tobytes())
+            tokens.write(np.asarray(embedding.tokens, "<i4").tobytes())
+            offsets.append(offsets[-1] + len(embedding.tokens))
 
-    yield write
-    offsets = np.cumsum([len(part) for part in tokens])
-    np.savez(file, vectors=np.concatenate(vectors), tokens=np.concatenate(tokens), offsets=offsets)
+        yield write
+        size = offsets[-1]
+        parts = {
+            "vectors": ("<f4", (size, width), vectors),
+            "tokens": ("<i4", (size,), tokens),
+            "offsets": ("<i8", (len(offsets),), io.BytesIO(np.array(offsets, "<i8").tobytes())),
+        }
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, (kind, shape, content) in parts.items():
+                header = {"descr": kind, "fortran_order": False, "shape": shape}
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array_header_1_0(entry, header)
+                    content.seek(0)
+                    shutil.copyfileobj(content, entry)
 
 
 def _as_json(record: Mapping[str, Any], embedding: Embedding, vocabulary: Vocabulary) -> str:
