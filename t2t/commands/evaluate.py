@@ -1,6 +1,7 @@
 """`t2t eval`."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     if args.best:
         step = best_step(trained, args.model_dir, args.metric)
         trained = trained if step == trained.step else at_step(trained, args.model_dir, step)
+    if args.submission:
+        return _submit(args, trained, Path(args.output_dir))
     if args.all or args.watch is not None:
         return _evaluate_all(args, trained, folder)
     evaluator = _evaluator(args, trained)
@@ -92,6 +95,15 @@ def _check(args: argparse.Namespace) -> None:
             raise UserError(f"--watch must be above 0 seconds, got {args.watch:g}.")
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} exclude each other.")
+    if args.submission:
+        if not args.output_dir:
+            raise UserError("--submission writes files: say where, with --output_dir.")
+        names = ("all", "watch", "split", "num_examples", "mixture")
+        if wrong := [f"--{name}" for name in names if getattr(args, name) not in (None, False)]:
+            raise UserError(
+                f"--submission is of all test sets, and of one checkpoint; leave out "
+                f"{', '.join(wrong)}."
+            )
     if args.metric and not args.best:
         raise UserError("--metric tells what --best goes by; add --best.")
 
@@ -119,10 +131,26 @@ def _evaluate_all(args: argparse.Namespace, trained: Any, folder: Path | None) -
     return 0
 
 
+def _submit(args: argparse.Namespace, trained: Any, folder: Path) -> int:
+    from t2t.evaluation.submissions import tasks_of, write_submission
+
+    vocabulary = trained.features["targets"].vocabulary.fingerprint
+    asked = dataclasses.replace(trained, task_or_mixture=tasks_of(args.submission, vocabulary))
+    args.split, args.num_examples = "test", 0
+    results = _evaluator(args, asked).evaluate(trained.params)
+    if speaks_for_all():
+        invalid = write_submission(args.submission, results, folder)
+        print(f"{folder / args.submission}.zip has {len(invalid)} files of step {trained.step}.")
+        for name, count in invalid.items():
+            if count:
+                print(f"{name}: {count:,} predictions are no label; another stands for them.")
+    return 0
+
+
 def _count(text: str) -> int:
     """A number of examples; 0 for all."""
     if text == "all":
         return 0
-    if (count := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, or 'all', got {text}")
-    return count
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be 1 or more, or 'all', got '{text}'")
+    return int(text)

@@ -11,23 +11,21 @@ from t2t.reporting.consoles import wide_console
 
 
 def print_differences(by_task: Mapping[str, Sequence[Difference]], names: tuple[str, str]) -> None:
-    """Prints a table: a row for each metric of each task.
+    """Prints a table for each task, with a row for each metric.
 
     Args:
       by_task: what was found.
       names: of both models.
     """
     print(f"A: {names[0]}\nB: {names[1]}")
-    table = Table()
-    table.add_column("task", no_wrap=True)
-    table.add_column("metric", no_wrap=True)
-    for column in ("A", "B", "B - A [95 %]", "B better", "p", "wins/losses/ties of B"):
-        table.add_column(column, justify="right")
     for task, differences in by_task.items():
-        for number, row in enumerate(differences):
-            table.add_row("" if number else task, row.metric, *map(Text, _cells(row)))
-        table.add_section()
-    wide_console().print(table)
+        table = Table(title=task, title_justify="left")
+        table.add_column("metric", no_wrap=True)
+        for column in ("A", "B", "B - A [95 %]", "B better", "p", "wins/losses/ties"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for row in differences:
+            table.add_row(row.metric, *map(Text, _cells(row)))
+        wide_console().print(table)
 
 
 def _cells(row: Difference) -> list[str]:
@@ -36,5 +34,11 @@ def _cells(row: Difference) -> list[str]:
     if math.isnan(row.p_value):
         return [f"{row.first:.3f}", f"{row.second:.3f}", "undefined", "", "", shown]
     change = f"{row.second - row.first:+.3f} {row.interval}"
-    sure = f"{row.p_value:.4f}" if row.p_value >= 1e-4 else "<0.0001"
-    return [f"{row.first:.3f}", f"{row.second:.3f}", change, f"{row.better:.1%}", sure, shown]
+    return [
+        f"{row.first:.3f}",
+        f"{row.second:.3f}",
+        change,
+        f"{row.better:.1%}",
+        f"{row.p_value:.4f}",
+        shown,
+    ]

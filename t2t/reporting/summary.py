@@ -28,6 +28,8 @@ def print_results(results: Mapping[str, TaskResult], *, title: str) -> None:
             shown = Text(_with_interval(value, result.intervals.get(metric)))
             table.add_row(*head, metric, shown, _baseline(metric, result.baselines))
             head = ("", "")
+        if not result.metrics:
+            table.add_row(*head, "none", "no targets")
         table.add_section()
     wide_console().print(table)
 
