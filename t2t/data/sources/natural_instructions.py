@@ -76,7 +76,7 @@ class NaturalInstructionsDataSource(DataSource):
         if not (root / "tasks").is_dir():
             raise UserError(
                 f"Super-NaturalInstructions is not in '{root}'. Fetch it with `{_CLONE} {root}`, "
-                f"or name another folder: T2T_DATA_DIR, or folder= of NaturalInstructionsDataSource."
+                f"or name another folder: T2T_DATA_DIR, or the source's argument folder."
             )
         return root
 
