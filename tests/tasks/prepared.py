@@ -3,13 +3,16 @@
 A test sets $TFDS_DATA_DIR to the folder, and the registered tasks read them as they are.
 """
 
+import contextlib
 import importlib
 import types
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from t2t.data.registry import TaskRegistry
 from t2t.data.sources.tfds_folders import builder_module
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -47,3 +50,31 @@ def tfds_builder(data_dir, dataset):
         if hasattr(imported, "tf"):
             imported.tf = _TENSORFLOW
     return tfds.builder(dataset, data_dir=str(data_dir), file_format="array_record")
+
+
+MODEL = Path(__file__).parents[1] / "golden" / "sentencepiece_32k.model"
+
+
+@contextlib.contextmanager
+def reopened(monkeypatch, data_dir):
+    """While it is open, registered tasks read `data_dir` in the pieces of `MODEL`, not T5's.
+
+    What they have open or loaded, here or before, is let go.
+    """
+    monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("T2T_T5_VOCABULARY", str(MODEL))
+    monkeypatch.setenv("T2T_MT5_VOCABULARY", str(MODEL))
+    _let_go()
+    yield
+    _let_go()
+
+
+def _let_go():
+    for name in TaskRegistry.names():
+        task = TaskRegistry.get(name)
+        vocabularies = [feature.vocabulary for feature in task.output_features.values()]
+        for opened in (task.source, *vocabularies):
+            if hasattr(opened, "__getstate__"):
+                kept = dict(opened.__getstate__() or {})
+                opened.__dict__.clear()
+                opened.__dict__.update(kept)
