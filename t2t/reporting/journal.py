@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import itertools
 import json
+import logging
 import os
 import pickle
 import time
@@ -16,6 +17,8 @@ from typing import IO, Any
 from t2t.errors import UserError
 from t2t.replacing import replacing
 from t2t.reporting.inputs import Given
+
+log = logging.getLogger(__name__)
 
 SECONDS = 1.0
 """Between notes: what a kill costs, at most, beside a window."""
@@ -122,6 +125,8 @@ class Journal:
             with contextlib.suppress(OSError):
                 self._note(self._whole)
         self._file.close()
+        if kind is not None and self._has_note:
+            log.info("What is done is in '%s'; the same command goes on from there.", self._folder)
         if kind is not None and not self._has_note:
             with contextlib.suppress(OSError):
                 self._path.unlink()
