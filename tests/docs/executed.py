@@ -19,7 +19,7 @@ from tests.docs.shell import Call
 MACROS = {
     "TRAIN_STEPS": 2,
     "WARMUP_STEPS": 1,
-    "BATCH_SIZE": 8,
+    "BATCH_SIZE": 16,
     "D_MODEL": 16,
     "D_FF": 32,
     "NUM_HEADS": 2,
@@ -31,7 +31,7 @@ MACROS = {
 }
 PARAMETERS = {
     "train.total_steps": 2,
-    "train.batch_size": 8,
+    "train.batch_size": 16,
     "train.log_every": 1,
     "EvalPolicy.every": 2,
     "EvalPolicy.num_examples": 8,
@@ -39,7 +39,12 @@ PARAMETERS = {
     "CheckpointPolicy.every": 2,
     **{f"{name}_schedule.warmup_steps": 1 for name in ("cosine", "linear", "rsqrt", "wsd")},
 }
-FLAGS = {"--num_workers": "1", "--num_examples": "8", "--max_decode_length": "8"}
+FLAGS = {
+    "--num_workers": "1",
+    "--num_examples": "8",
+    "--max_decode_length": "8",
+    "--vocab_size": "200",
+}
 _examples = FunctionDataSource._examples
 SETTINGS = {"JAX_NUM_CPU_DEVICES": "8"}  # of this process, and of examples that name it
 
@@ -60,10 +65,10 @@ def python(call: Call) -> int:
         return checked.python(call)
     tool = ROOT / call.words[0]
     with (
-        mock.patch.object(sys, "argv", [str(tool), *call.words[1:]]),
+        mock.patch.object(sys, "argv", [str(tool), *call.words[1:], *_shorter(call)]),
         mock.patch.object(sys, "path", [str(tool.parent), *sys.path]),
     ):
-        runpy.run_path(str(tool), run_name="__main__")
+        runpy.run_path(str(tool), run_name="__main__")  # raises SystemExit if it fails
     return 0
 
 

@@ -3,7 +3,9 @@
 import ast
 import contextlib
 import shutil
+import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -61,7 +63,8 @@ def run_python(block):
     if "import seqio" in block.text:
         ast.parse(block.text, block.place)
     else:
-        exec(compile(block.text, block.place, "exec"), {"__name__": "snippet"})
+        with mock.patch.object(sys, "path", [str(Path.cwd()), *sys.path]):
+            exec(compile(block.text, block.place, "exec"), {"__name__": "snippet"})
 
 
 def load_gin(block):
