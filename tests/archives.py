@@ -97,7 +97,7 @@ Is 1984 a film?:
 1984 was written by?:
 - 0x10
 """
-    + "".join(f"Question {i}?:\n- Answer {i % 3}\n" for i in range(40)),
+    + "".join(f"Question {i}?:\n- Answer {i % 3}\n" for i in range(120)),
 }
 SOUNDS = """'bout B AW1 T
 tomato T AH0 M EY1 T OW2
@@ -106,9 +106,9 @@ tomato(3) T AH1 M EY1 T OW2
 aalborg AO1 L B AO0 R G # place, danish
 """ + "".join(
     f"{a}{b}{c} {x} {y} {z}\n"
-    for a, x in (("b", "B"), ("t", "T"), ("k", "K"))
+    for a, x in (("b", "B"), ("t", "T"), ("k", "K"), ("l", "L"), ("r", "R"))
     for b, y in (("a", "AE1"), ("o", "AA1"), ("u", "AH1"))
-    for c, z in (("d", "D"), ("n", "N"), ("s", "S"))
+    for c, z in (("d", "D"), ("n", "N"), ("s", "S"), ("m", "M"))
 )
 NOUNS = [
     ("Haus", "Haus", "Häuser"),
@@ -116,7 +116,12 @@ NOUNS = [
     ("Obst", "Obst", ""),
     ("Alte", "", "Alten"),
     ("De facto", "De facto", "De factos"),
-    *((f"{a}{b}ung", f"{a}{b}ung", f"{a}{b}ungen") for a in "BDFGHKLM" for b in ("ild", "ess")),
+    *(
+        (f"M{a}{b}{end}", f"M{a}{b}{end}", f"M{a}{b}{end}{more}")
+        for a in "aeiou"
+        for b in "bdfgklmnprst"
+        for end, more in (("ung", "en"), ("tag", "e"))
+    ),
 ]
 VERSES = {
     "Gen.1": [

@@ -21,8 +21,15 @@ def nothing_installed(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def folder(nothing_installed):
-    """A data folder with every archive."""
+def folder(nothing_installed, monkeypatch):
+    """A data folder with every archive, and enough in each for every split."""
     nothing_installed.mkdir()
+    reviews = [(3 - i % 7 + 0.5, f"Sentence {i} of a review.") for i in range(60)]
+    monkeypatch.setattr(archives, "REVIEWS", reviews)
+    news = [(("earn", "ship")[i % 2], f"item {i} of the news") for i in range(60)]
+    monkeypatch.setattr(archives, "NEWS", {"train": news, "test": news[:2]})
+    for language, word in (("en-US", "Paragraph"), ("de", "Absatz")):
+        page = "".join(f"<p>{word} {i}</p>" for i in range(60))
+        monkeypatch.setitem(archives.PAGES[language], "many.html", page)
     archives.write_all(nothing_installed)
     return nothing_installed
