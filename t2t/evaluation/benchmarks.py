@@ -52,9 +52,9 @@ def benchmark_averages(metrics: Mapping[str, float]) -> dict[str, float]:
     found = {}
     for before, after in itertools.product(("", "byt5_"), ("", "_1_sentinel")):
         own = {
-            f"{task.removeprefix(before).removesuffix(after)}/{metric}": value
+            f"{task.removeprefix(before).replace(after, '', 1)}/{metric}": value
             for task, _, metric, value in ((*k.partition("/"), v) for k, v in metrics.items())
-            if task.startswith(before) and task.endswith(after)
+            if task.startswith(before) and after in task  # "..._simple_1_sentinel_eval"
         }
         for name, members in {"glue": _GLUE, "super_glue": _SUPER_GLUE}.items():
             if not _missing(own, members):
