@@ -82,23 +82,20 @@ def of_function(
       budget: seconds for all of them.
     """
     numbers = group_numbers(groups)
-    members = np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
+    examples = np.arange(len(numbers))
 
     def compute(counts: np.ndarray) -> Values:
         rows: list[Mapping[str, float]] = []
         for row in counts.astype(int):
-            drawn = np.concatenate(
-                [np.tile(each, n) for each, n in zip(members, row, strict=True) if n]
-            )
             try:
-                rows.append(metric(drawn.tolist()))
+                rows.append(metric(np.repeat(examples, row[numbers]).tolist()))
             except Exception:  # of whatever kind a metric's are
                 rows.append({})
         names = dict.fromkeys(name for row in rows for name in row)
         return {n: np.array([float(row.get(n, math.nan)) for row in rows]) for n in names}
 
     affordable = (samples for samples in SAMPLES if samples * seconds <= budget)
-    return Resampling(len(members), compute, next(affordable, 0))
+    return Resampling(int(numbers.max()) + 1, compute, next(affordable, 0))
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float]:
