@@ -77,11 +77,18 @@ def _not_prepared(name: str, versions: list[str], root: Path) -> str:
     others = [other for other in there if other.startswith((f"{builder}/", f"{builder}:"))]
     hint = f" There is: {', '.join(others)}." if others else did_you_mean(dataset, there)
     nor = f" (nor {', '.join(versions[:-1])})" if len(versions) > 1 else ""
+    missing = (
+        f"The TFDS data set '{dataset}' is not prepared: there is no "
+        f"'{root / name / versions[-1]}'{nor}.{hint}"
+    )
+    if importlib.util.find_spec(_TFDS) is None:
+        return (
+            f"{missing} Install TFDS, `pip install 't2t[tfds]'`, and ask again how to prepare it."
+        )
     imports = ", ".join(filter(None, [f"{_TFDS} as tfds", builder_module(dataset)]))
     arguments = f"'{dataset}', data_dir='{root}', file_format='array_record'"
     return (
-        f"The TFDS data set '{dataset}' is not prepared: there is no "
-        f"'{root / name / versions[-1]}'{nor}.{hint} Prepare it{_needs(dataset)} with "
+        f"{missing} Prepare it{_needs(dataset)} with "
         f'`python -c "import {imports}; tfds.builder({arguments}).download_and_prepare()"`; '
         f"without file_format, a copy that Google's storage may have is taken. Or say where it is: "
         f"tfds_data_dir=, or $TFDS_DATA_DIR."

@@ -190,6 +190,14 @@ def test_what_is_not_prepared_is_named_with_how_to(data_dir, name, message):
     )
 
 
+def test_without_tfds_it_is_to_be_installed_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(
+        UserError, match=r"not prepared: .* Install TFDS, `pip install 't2t\[tfds\]'`"
+    ):
+        TfdsDataSource("glue/cola:2.0.0", ["train"], tmp_path).examples("train")
+
+
 def test_a_name_without_version_is_an_error():
     with pytest.raises(UserError, match="TFDS name 'pairs' lacks its version"):
         TfdsDataSource("pairs")
