@@ -11,7 +11,7 @@ from tests.docs.pages import PAGES, ROOT, blocks, by_page
 @by_page
 def test_commands_exist(page, capsys):
     text = page.read_text(encoding="utf-8")
-    for command in sorted(set(re.findall(r"(?:^ *|`)t2t ([a-z]+)", text, flags=re.MULTILINE))):
+    for command in sorted(set(re.findall(r"(?:^ *|`)t2t ([a-z_]+)", text, flags=re.MULTILINE))):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0, command
