@@ -18,6 +18,7 @@ from t2t.data.sources.debian import MIRROR, DebianIndex, prepare_apt
 from t2t.data.tasks import Task
 from t2t.errors import UserError
 
+_PARTIAL = ".fetching-"
 _PROGRAMS = {
     "apt-get": "is part of Debian, Ubuntu and their like",
     "npm": "comes with Node.js",
@@ -96,6 +97,9 @@ def _writable_folder() -> Path:
     folder = data_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{_PARTIAL}*"):  # by a process that was killed
+            if time.time() - left.stat().st_mtime > 86400:
+                shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
@@ -112,7 +116,7 @@ def _download(command: str, archives: Sequence[Archive], folder: Path, mirror: s
     else:
         start = _program(program)
     if arguments != ["update"]:
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as partial:
+        with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=folder) as partial:
             _run([*start, *arguments], Path(partial))
             for path in Path(partial).iterdir():
                 path.replace(folder / path.name)

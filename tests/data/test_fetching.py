@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import time
 
 import pytest
 
@@ -171,6 +172,15 @@ def test_nothing_half_written_stays(folder, programs):
     with pytest.raises(UserError, match="ended with -9: it said nothing"):
         list(fetch(task("b", NPM)))
     assert list(folder.iterdir()) == []
+
+
+def test_what_a_killed_one_left_goes_after_a_day(folder, programs):
+    for name, age in (("old", 2), ("new", 0)):
+        left = folder / f".fetching-{name}"
+        left.mkdir(parents=True)
+        os.utime(left, (time.time() - age * 86400,) * 2)
+    list(fetch(task("b", NPM)))
+    assert sorted(path.name for path in folder.iterdir()) == [".fetching-new", "two-2.0.tgz"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, programs, monkeypatch):

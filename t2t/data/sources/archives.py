@@ -68,11 +68,7 @@ class Archive:
     def _downloaded(self, wanted: str) -> dict[str, bytes]:
         path, folder = self.downloaded(), data_folder()
         if path is None:
-            installing = f"`pip install 't2t[{self.extra}]'`, or with " if self.extra else ""
-            raise UserError(
-                f"The data is in '{self.file}', which is not in {folder}. Fetch it with "
-                f"{installing}`{self.command()}`, or name another folder: T2T_DATA_DIR."
-            )
+            raise self.missing()
         found = read_archive(path, lambda path: fnmatch.fnmatchcase(f"/{path}", wanted))
         if not found:
             raise UserError(
@@ -80,6 +76,15 @@ class Archive:
                 f"fetches the tested one."
             )
         return found
+
+    def missing(self) -> UserError:
+        """Says that it is not there, and how to get it."""
+        installing = f"`pip install 't2t[{self.extra}]'`, or with " if self.extra else ""
+        return UserError(
+            f"The data is in '{self.file}', which is not in {data_folder()}. Fetch it with "
+            f"{installing}`{self.command()}`; `t2t fetch MIXTURE` fetches all that a mixture "
+            f"reads. T2T_DATA_DIR names another folder."
+        )
 
     def command(self) -> str:
         """What to type to have it in the data folder."""

@@ -6,7 +6,7 @@ neither the system's lists nor its configuration of releases are read or changed
 
 from pathlib import Path
 
-from t2t.data.sources.archives import Archive, data_folder
+from t2t.data.sources.archives import Archive
 from t2t.errors import UserError
 
 MIRROR = "http://deb.debian.org/debian"
@@ -39,10 +39,7 @@ class DebianIndex(Archive):
         """Raises UserError if it is not there, with the command that fetches it, or damaged."""
         path = self.downloaded()
         if path is None:
-            raise UserError(
-                f"The data is in '{self.file}', which is not in {data_folder()}. Fetch it with "
-                f"`{self.command()}`, or name another folder: T2T_DATA_DIR."
-            )
+            raise self.missing()
         try:
             return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
