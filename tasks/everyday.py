@@ -2,7 +2,7 @@
 
 Rates count examples, which have from 30 to 460 bytes: they are set so that of the bytes trained on
 a tenth are plain text, and each task has what a small model can use in an hour; words, which it can
-learn, are 4 examples of 5 and a fifth of the bytes.
+learn, are two examples of three and a fifth of the bytes.
 """
 
 from t2t.data.registry import MixtureRegistry

@@ -69,3 +69,12 @@ def test_the_file_states_its_size():
     shapes = jax.tree.leaves(Model(arguments()["model"]).abstract_params)
     text = (shipped("gin") / "runs" / "everyday_cpu.gin").read_text(encoding="utf-8")
     assert f"{sum(shape.size for shape in shapes):,} parameters" in text
+
+
+def test_the_page_has_every_task_and_its_packages():
+    page = (shipped("gin").parent / "docs" / "everyday.md").read_text(encoding="utf-8")
+    for task in everyday_tasks():
+        assert page.count(f"| `{task.name}` |") == 2  # what it is, and its baseline
+        for archive in task.source.archives:
+            if archive.fetch.startswith("pip "):
+                assert archive.fetch.split()[-1].replace("==", " ") in page
