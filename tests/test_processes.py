@@ -349,10 +349,16 @@ def test_evaluation_is_shared_out_and_gives_the_metrics_of_one(folder, one, toge
     values = [np.array(re.findall(number, "".join(lines)), float) for lines in (shared, alone)]
     assert len(values[0]) > 3
     np.testing.assert_allclose(*values, atol=2e-4)
-    (name,) = (path.name for path in (folder / "eval-alone").iterdir())
-    predictions = (folder / "eval-together" / name).read_text()
-    assert predictions == (folder / "eval-alone" / name).read_text()
-    assert len(predictions.splitlines()) == 21
+    records = [
+        [json.loads(line) for line in path.read_text().splitlines()]
+        for name in ("alone", "together")
+        for path in (folder / f"eval-{name}").glob("echo-*.jsonl")
+    ]
+    assert [len(each) for each in records] == [21, 21]
+    for record, other in zip(*records, strict=True):
+        for name in ("score", "prediction_score"):
+            assert record.pop(name) == pytest.approx(other.pop(name), abs=2e-4)
+        assert record == other
 
 
 def test_an_error_in_one_process_ends_all_with_one_message(together):

@@ -1,10 +1,12 @@
 """Metric functions: `(targets, predictions) -> {name: value}`, or `(targets, scores)`. No JAX here.
 
 Names and scales are those of the t5 library, percentages but for `auc` and `edit_distance`;
-ours alone, `exact_match` is a share from 0 to 1. Means over examples are `MeanMetric`s, for which
-the evaluator gives confidence intervals.
+ours alone, `exact_match` is a share from 0 to 1. Means over examples are `MeanMetric`s, which tell
+the value of each; how others are resampled for confidence intervals is told by `resampled_by` or
+`CorpusMetric`.
 """
 
+from t2t.evaluation.metrics.base import CorpusMetric as CorpusMetric
 from t2t.evaluation.metrics.base import MeanMetric as MeanMetric
 from t2t.evaluation.metrics.base import mean_metric as mean_metric
 from t2t.evaluation.metrics.classification import auc as auc
