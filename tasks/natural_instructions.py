@@ -19,8 +19,11 @@ from t2t.data.preprocessors.natural_instructions import (
     natural_instructions,
 )
 from t2t.data.registry import TaskRegistry
-from t2t.data.sources import HashSplitDataSource, TfdsDataSource
-from t2t.data.sources.natural_instructions import NaturalInstructionsDataSource
+from t2t.data.sources import (
+    HashSplitDataSource,
+    NaturalInstructionsDataSource,
+    TfdsDataSource,
+)
 from t2t.evaluation.metrics.natural_instructions import (
     instruction_exact_match,
     instruction_rouge,

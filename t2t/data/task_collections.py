@@ -9,14 +9,13 @@ from typing import Any
 from t2t.data.features import Feature
 from t2t.data.mixtures import Mixture, mixing_rate_num_examples
 from t2t.data.registry import MixtureRegistry, TaskRegistry
-from t2t.data.sources import DataSource, JsonLinesDataSource
-from t2t.data.sources.by_field import ByFieldDataSource, FieldIndex
+from t2t.data.sources import ByFieldDataSource, DataSource, FieldIndex, JsonLinesDataSource
 from t2t.data.sources.files import FilePatterns, matching_files
 from t2t.errors import UserError
 from t2t.paths import is_remote
 
 FLAN_MAXIMUM = 3000
-"""Examples that a task counts for at most, in FLAN (arXiv 2109.01652, section 2.1)."""
+"""Examples that a task counts for at most, in FLAN (arXiv 2109.01652, section 2.4)."""
 
 _SUFFIXES = re.compile(r"(\.jsonl|\.json|\.gz)+$")
 _OTHER = re.compile(r"[^\w.]")

@@ -8,7 +8,7 @@ import pytest
 
 from t2t.data.dataset import token_examples
 from t2t.data.mixtures import mixing_rates
-from t2t.data.preprocessors.random_templates import random_template
+from t2t.data.preprocessors import random_template
 from t2t.data.registry import MixtureRegistry, TaskRegistry
 from t2t.data.sources import JsonLinesDataSource
 from t2t.data.task_collections import add_collection

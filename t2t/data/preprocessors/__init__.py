@@ -32,6 +32,7 @@ from t2t.data.preprocessors.question_answering import (
     squad_span_space_tokenized as squad_span_space_tokenized,
 )
 from t2t.data.preprocessors.question_answering import trivia_qa as trivia_qa
+from t2t.data.preprocessors.random_templates import random_template as random_template
 from t2t.data.preprocessors.rank_classification import rank_classification as rank_classification
 from t2t.data.preprocessors.rank_classification import (
     rank_classification_formatter as rank_classification_formatter,

@@ -3,6 +3,8 @@
 from t2t.data.sources.array_record import ArrayRecordFile as ArrayRecordFile
 from t2t.data.sources.base import DataSource as DataSource
 from t2t.data.sources.base import Example as Example
+from t2t.data.sources.by_field import ByFieldDataSource as ByFieldDataSource
+from t2t.data.sources.by_field import FieldIndex as FieldIndex
 from t2t.data.sources.csv_rows import CsvDataSource as CsvDataSource
 from t2t.data.sources.few_shot import FewShotDataSource as FewShotDataSource
 from t2t.data.sources.files import FileDataSource as FileDataSource
@@ -11,6 +13,9 @@ from t2t.data.sources.hugging_face import HuggingFaceDataSource as HuggingFaceDa
 from t2t.data.sources.json_lines import JsonLinesDataSource as JsonLinesDataSource
 from t2t.data.sources.memory import FunctionDataSource as FunctionDataSource
 from t2t.data.sources.memory import InMemoryDataSource as InMemoryDataSource
+from t2t.data.sources.natural_instructions import (
+    NaturalInstructionsDataSource as NaturalInstructionsDataSource,
+)
 from t2t.data.sources.parquet import ParquetDataSource as ParquetDataSource
 from t2t.data.sources.raw_records import ArrayRecordDataSource as ArrayRecordDataSource
 from t2t.data.sources.raw_records import TFRecordDataSource as TFRecordDataSource

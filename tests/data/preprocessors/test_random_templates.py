@@ -3,8 +3,7 @@ import collections
 import numpy as np
 import pytest
 
-from t2t.data.preprocessors import Chain, Context
-from t2t.data.preprocessors.random_templates import random_template
+from t2t.data.preprocessors import Chain, Context, random_template
 from t2t.errors import UserError
 
 TEMPLATES = [("{text} Sentiment?", "{label}"), ("Is '{text}' good or bad?", "It is {label}.")]
