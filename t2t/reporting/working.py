@@ -48,8 +48,7 @@ class Working:
         self._bar: Progress | None = None
         if self._speaks and self._console.is_terminal and not disturbs:
             self._bar = Progress(
-                TextColumn("records"),
-                BarColumn(bar_width=24),
+                BarColumn(bar_width=10),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TextColumn("left"),
@@ -78,10 +77,11 @@ class Working:
             self._console.print(f"{self._done:,} records done: {self._speed(now)}")
 
     def _speed(self, now: float) -> str:
-        seconds = max(now - self._started, 1e-9)
+        """Compilation apart, which is at the beginning."""
+        seconds = max(now - self._started - self._throughput.compile_seconds, 1e-9)
         speed = f"{self._done / seconds:,.1f} records/s"
         if tokens := self._throughput.tokens:
-            speed += f", {tokens / seconds:,.0f} {self._throughput.verb} tokens/s"
+            speed += f", {tokens / seconds:,.0f} tokens/s"
         return speed
 
     def __exit__(self, kind: type | None, *_: object) -> None:
