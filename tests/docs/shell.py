@@ -23,11 +23,13 @@ from unittest import mock
 
 CLIENT = """#!{python} -ISs
 import json, os, socket, sys
+name = os.path.basename(sys.argv[0])
+# Standard input is read first: what writes it may be waiting for its own answer.
+call = [name, sys.argv[1:], os.getcwd(), dict(os.environ), sys.stdin.read()]
 place = socket.socket(socket.AF_UNIX)
 place.connect({address!r})
-call = [os.path.basename(sys.argv[0]), sys.argv[1:], os.getcwd(), dict(os.environ)]
 with place.makefile("rw") as file:
-    file.write(json.dumps([*call, sys.stdin.read()]) + "\\n")
+    file.write(json.dumps(call) + "\\n")
     file.flush()
     out, err, status = json.loads(file.readline())
 sys.stderr.write(err)
