@@ -34,6 +34,8 @@ from t2t.training.losses.language_modeling import Loss
 from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.partitioning import MeshShape
 
+_PLAIN = "is it?"
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
@@ -265,6 +267,7 @@ class TrainedModel:
         """
         if self.task_or_mixture is None:
             raise UserError("This model was imported; name what to evaluate it on: --mixture=...")
+        self._check_reads_like_its_tokenizer(self.task_or_mixture)
         policy = self.arguments.get("evaluation", EvalPolicy())
         if split is not None:
             changes["split"] = split
@@ -288,6 +291,24 @@ class TrainedModel:
             self.loss,
             mesh.rules,
         )
+
+    def _check_reads_like_its_tokenizer(self, item: Task | Mixture) -> None:
+        """Raises UserError if a task makes other tokens of a text than an imported tokenizer."""
+        if "mixture" in self.arguments or not isinstance(self.tokenizer, Path):
+            return
+        own = imported_features(self.tokenizer, self.model.config)
+        if own is None:
+            return
+        mine, tasks = (
+            inputs_feature(features).vocabulary.encode(_PLAIN)
+            for features in (own, item.output_features)
+        )
+        if mine != tasks:
+            raise UserError(
+                f"The tasks of '{item.name}' have another vocabulary than this imported model: of "
+                f"'{_PLAIN}' they make the tokens {tasks}, its tokenizer {mine}. Give them that of "
+                f"the model, with t2t.data.variants.with_new_vocabulary."
+            )
 
     def evaluate(self, split: str | None = None, **changes: Any) -> dict[str, TaskResult]:
         """The result of each task; arguments as of `evaluator`."""

@@ -8,6 +8,7 @@ import pytest
 
 from t2t.cli import main
 from t2t.evaluation.result_files import read_results
+from tests.commands.imported import make
 
 TASKS = """
 import t2t
@@ -22,6 +23,14 @@ pieces = t2t.Feature(t2t.ByteVocabulary(extra_ids=7))
 t2t.TaskRegistry.add("others", source=t2t.InMemoryDataSource(splits),
     preprocessors=[t2t.text_to_text("say {w}", "{w}")],
     output_features={"inputs": pieces, "targets": pieces}, metric_fns=[exact_match])
+"""
+LETTERS = """
+import t2t
+from t2t.data.vocabularies import PartialCodepointVocabulary
+letters = t2t.Feature(PartialCodepointVocabulary(map(ord, "asyit? ")))
+t2t.TaskRegistry.add("letters", source=t2t.InMemoryDataSource({"validation": [{"w": "a"}]}),
+    preprocessors=[t2t.text_to_text("say {w}", "{w}")],
+    output_features={"inputs": letters, "targets": letters}, metric_fns=[t2t.exact_match])
 """
 FLAGS = (
     *("--gin_file=quickstart.gin", "--import=echoing", "--gin.MIXTURE='echoes'"),
@@ -168,6 +177,16 @@ def test_other_examples_are_not_compared(t2t):
 )
 def test_mistakes(words, message, t2t):
     assert message in t2t(*words, status=1)
+
+
+def test_an_imported_model_and_tasks_of_another_vocabulary(trained, t2t, tmp_path):
+    folder = make("t5", tmp_path)
+    (trained / "lettering.py").write_text(LETTERS)
+    flags = ("--mixture=letters", "--import=lettering")
+    message = t2t("eval", "--model_dir", folder, *flags, status=1)
+    assert "The tasks of 'letters' have another vocabulary than this imported model" in message
+    assert "'is it?' they make the tokens" in message
+    assert "Results of step 0" in t2t("eval", "--model_dir", folder, "--mixture=echoes")
 
 
 def test_a_number_of_examples(t2t, capsys):
