@@ -34,6 +34,17 @@ def steps_of(model_dir: str) -> list[int]:
         return checkpoints.steps()
 
 
+def await_checkpoint(model_dir: str, poll_seconds: float) -> None:
+    """Returns once a run that has begun has its first checkpoint, or there is no such run."""
+    run = RunDirectory(run_folder(model_dir))
+    said = False
+    while run.config.exists() and not steps_of(model_dir):
+        if not said:
+            log.info("waiting for the first checkpoint of '%s'", model_dir)
+        said = True
+        time.sleep(poll_seconds)
+
+
 def best_step(trained: TrainedModel, model_dir: str, metric: str | None = None) -> int:
     """The step whose evaluation in training was best, of those with a checkpoint.
 

@@ -113,10 +113,8 @@ def _differences(
         known = {difference.metric for difference in found[task]}
         missing = first.results[task].metrics.keys() - known - {"invalid_predictions"}
         if missing:
-            print(
-                f"Not compared: {', '.join(sorted(missing))} of '{task}', which are no means over "
-                f"examples and need the task: --import the module that defines it."
-            )
+            hint = "" if _registered(task) else " --import the module that defines the task."
+            print(f"Not compared: {', '.join(sorted(missing))} of '{task}'.{hint}")
     return found
 
 

@@ -59,12 +59,14 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     join_processes(args)
     from t2t.evaluation.result_files import check_writable, write_results
     from t2t.reporting.summary import print_averages, print_predictions, print_results
-    from t2t.run_evaluation import best_step
+    from t2t.run_evaluation import await_checkpoint, best_step
     from t2t.trained import at_step
 
     folder = Path(args.output_dir) if args.output_dir else None
     if folder and speaks_for_all():
         check_writable(folder)
+    if args.watch is not None:
+        await_checkpoint(args.model_dir, args.watch)
     trained = load(args)
     if args.best:
         step = best_step(trained, args.model_dir, args.metric)

@@ -67,7 +67,11 @@ class EvaluationSet:
         return np.linspace(0, len(self.rows) - 1, size).round().astype(int)
 
     def texts(self) -> list[Example]:
-        """The preprocessed strings of each example; only without an objective."""
+        """The preprocessed strings of each example; only without an objective. Made once."""
+        return self._texts
+
+    @functools.cached_property
+    def _texts(self) -> list[Example]:
         assert isinstance(self.rows, ExampleRows)
         rows = list(self._drawn.units)
         groups = self.rows.texts(rows, self._keys(rows)) if rows else []

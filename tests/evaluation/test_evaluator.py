@@ -9,7 +9,7 @@ import pytest
 
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.preprocessors import text_to_text
-from t2t.data.sources import InMemoryDataSource
+from t2t.data.sources import InMemoryDataSource, TfdsDataSource
 from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.evaluation.baselines import unigram_loss
@@ -154,6 +154,13 @@ def test_flat_metrics(task, params):
     results = {"words": evaluate(task, params)}
     flat = flat_metrics(results)
     assert flat["loss"] == flat["words/loss"] == results["words"].metrics["loss"]
+
+
+def test_data_that_are_not_prepared(task, params, monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    source = TfdsDataSource("glue/rte:2.0.0", ["train", "validation"])
+    with pytest.raises(UserError, match=r"Task 'words': .*rte:2.0.0' is not prepared.* Prepare it"):
+        evaluate(task.replace(source=source), params)
 
 
 def test_no_task_with_the_split_is_an_error(task):
