@@ -40,10 +40,10 @@ def data_dir(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def here(data_dir, monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def here(data_dir):
     """The registered tasks read the data above, in a vocabulary that is here."""
-    with reopened(monkeypatch, data_dir):
+    with pytest.MonkeyPatch.context() as monkeypatch, reopened(monkeypatch, data_dir):
         yield
 
 
