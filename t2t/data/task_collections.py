@@ -30,6 +30,7 @@ def add_collection(
     values: Sequence[str] = (),
     maximum: float | None = FLAN_MAXIMUM,
     temperature: float = 1.0,
+    on_bad_record: str = "raise",
     **fields: Any,
 ) -> Mixture:
     """Registers the tasks of a collection, and their mixture, in proportion to their sizes.
@@ -48,6 +49,7 @@ def add_collection(
       values: of the field; each is a task. `FieldIndex` finds those there are.
       maximum: examples that a task counts for at most; None for all it has.
       temperature: above 1 evens out the rates.
+      on_bad_record: "raise" or "skip".
       **fields: other fields of every `Task`: preprocessors, metric_fns, postprocess_fn.
 
     Raises:
@@ -60,9 +62,16 @@ def add_collection(
             f" Those in the files are `list(FieldIndex(JsonLinesDataSource({{'train': files}}), "
             f"field)['train'])`."
         )
-    by_split = files if isinstance(files, Mapping) else {"train": files}
-    listed = {split: _listed(given) for split, given in by_split.items()}
-    sources = _by_value(listed, field, values) if field else _by_file(name, listed)
+    given_by_split = files if isinstance(files, Mapping) else {"train": files}
+    listed = {split: _listed(given) for split, given in given_by_split.items()}
+    if field:
+        index = FieldIndex(JsonLinesDataSource(listed, on_bad_record=on_bad_record), field)
+        sources: dict[str, DataSource] = {v: ByFieldDataSource(index, v) for v in values}
+    else:
+        sources = {
+            task: JsonLinesDataSource(by_split, on_bad_record=on_bad_record)
+            for task, by_split in _by_task(name, listed).items()
+        }
     tasks = [
         TaskRegistry.add(
             f"{name}:{_OTHER.sub('_', part)}",
@@ -92,12 +101,10 @@ def _listed(given: str | Path | Sequence[str | Path]) -> list[str | Path]:
     return found
 
 
-def _by_value(files: FilePatterns, field: str, values: Sequence[str]) -> dict[str, DataSource]:
-    index = FieldIndex(JsonLinesDataSource(files), field)
-    return {value: ByFieldDataSource(index, value) for value in values}
-
-
-def _by_file(name: str, patterns: Mapping[str, Sequence[str | Path]]) -> dict[str, DataSource]:
+def _by_task(
+    name: str, patterns: Mapping[str, Sequence[str | Path]]
+) -> dict[str, dict[str, list[Path]]]:
+    """Task -> split -> its files."""
     tasks: dict[str, dict[str, list[Path]]] = {}
     for split, given in patterns.items():
         for pattern in given:
@@ -109,4 +116,4 @@ def _by_file(name: str, patterns: Mapping[str, Sequence[str | Path]]) -> dict[st
             for path in matching_files(str(pattern), JsonLinesDataSource.kind):
                 task = tasks.setdefault(_SUFFIXES.sub("", path.name), {})
                 task.setdefault(split, []).append(path)
-    return {task: JsonLinesDataSource(by_split) for task, by_split in tasks.items()}
+    return tasks

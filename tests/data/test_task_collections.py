@@ -101,6 +101,18 @@ def test_no_file_is_opened_before_it_is_needed(folder, byte_features, monkeypatc
     assert (len(mixture.tasks), len(values.tasks), opened) == (4, 1, [])
 
 
+@pytest.mark.parametrize("by", [{}, {"field": "_task_name", "values": ["aeslc"]}])
+def test_bad_records_may_be_skipped(folder, byte_features, by):
+    path = folder / "aeslc.jsonl"
+    path.write_text(path.read_text() + "no json\n")
+    [strict] = add_collection("strict", path, byte_features, **by).tasks
+    with pytest.raises(UserError, match=r"line 5 is not JSON.*on_bad_record='skip'"):
+        strict.raw_examples("train")
+    [lax] = add_collection("lax", path, byte_features, on_bad_record="skip", **by).tasks
+    assert lax.raw_examples("train")[3]["targets"] == "3"
+    assert len(lax.source.skipped) == 1
+
+
 def test_templates_are_drawn_anew_in_every_epoch(folder, byte_features):
     templates = [("{inputs}", "{targets}"), ("Answer: {inputs}", "{targets}!")]
     mixture = add_collection(
