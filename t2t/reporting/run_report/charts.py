@@ -75,7 +75,7 @@ class Charts:
             yield from charts
         for group in (self.learning_rate, self.norms, self.parts):
             yield from group
-        for group in (self.speed, self.guard, self.other):
+        for group in (self.guard, self.speed, self.other):
             yield from group
 
 

@@ -39,7 +39,7 @@ def page(runs: Sequence[Run], version: str | None = None) -> str:
         *([_live(version)] if version is not None else []),
         _tools(runs, charts),
         *_sections(runs, charts),
-        part("foot", f"Made by t2t {__version__} report, {clock_time(_newest(runs))}.",
+        part("foot", f"Made by t2t {__version__} report{_until(runs)}.",
              element="footer"),
         _data(runs, charts),
     ]  # fmt: skip
@@ -164,13 +164,15 @@ def _sections(runs: Sequence[Run], charts: Charts) -> Iterator[Markup]:
 
 
 def _chart(chart: Chart, place: int, runs: Sequence[Run]) -> Markup:
-    last, label = [], None
-    for curve in chart.curves:
-        if curve.label != label and len({c.label for c in chart.curves}) > 1:
-            last.append(tag("span", curve.label, class_="label"))
-        label = curve.label
-        value = number(float(curve.series.values[-1]))
-        last.append(tag("span", value, class_=f"last run-{curve.run % 8}"))
+    labels = dict.fromkeys(curve.label for curve in chart.curves)
+    last = []
+    for label in labels:
+        values = [
+            tag("span", number(float(curve.series.values[-1])), class_=f"last run-{curve.run % 8}")
+            for curve in chart.curves
+            if curve.label == label
+        ]
+        last.append(tag("span", *([label] if len(labels) > 1 else []), *values, class_="values"))
     told = "; ".join(
         f"{runs[curve.run].name} {curve.label} {number(float(curve.series.values[-1]))} at step "
         f"{count(int(curve.series.steps[-1]))}"
@@ -208,5 +210,6 @@ def _data(runs: Sequence[Run], charts: Charts) -> Markup:
     return tag("script", Markup(text), type="application/json", id="page-data", data_part="")
 
 
-def _newest(runs: Sequence[Run]) -> float | None:
-    return max((run.last_logged for run in runs if run.last_logged), default=None)
+def _until(runs: Sequence[Run]) -> str:
+    newest = max((run.last_logged for run in runs if run.last_logged), default=None)
+    return f" of what was logged until {clock_time(newest)}" if newest else ""

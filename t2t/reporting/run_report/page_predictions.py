@@ -16,7 +16,7 @@ _LONGEST, _LONGEST_COMPARED = 1200, 400
 def predictions(runs: Sequence[Run]) -> list[Markup]:
     """A block per task; none if nothing was predicted."""
     tasks = list(dict.fromkeys(task for run in runs for task in run.predictions))
-    blocks = []
+    blocks: list[Markup] = []
     for task in tasks:
         of_task = {i: r.predictions[task] for i, r in enumerate(runs) if task in r.predictions}
         examples = list(_examples(of_task, runs))

@@ -123,8 +123,8 @@ def time_splits(runs: Sequence[Run]) -> Iterator[Markup]:
         name = join([tag("i", class_=f"swatch {_colour(activity)}"), activity])
         cells = []
         for split in splits:
-            seconds, total = split.get(activity, 0.0), sum(split.values()) or 1.0
-            cells.append(f"{duration(seconds)} ({seconds / total:.1%})")
+            share = split[activity] / sum(split.values()) if activity in split else 0.0
+            cells.append(f"{duration(split[activity])} ({share:.1%})" if share else "")
         rows.append([name, *cells])
     heads = _names(runs) if len(runs) > 1 else ["time"]
     yield table(["activity", *heads], rows, facts=True)

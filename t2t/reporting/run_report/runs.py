@@ -3,8 +3,8 @@
 import contextlib
 import dataclasses
 import json
+import os
 import re
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -169,14 +169,13 @@ def names_of(paths: Sequence[str]) -> list[str]:
 
 
 def _stamp(path: Path) -> tuple[int, float] | None:
-    with contextlib.suppress(Exception):  # it may be replaced just now; stores have own errors
-        stat = path.stat()
-        return getattr(stat, "length", None) or getattr(stat, "st_size", 0), _time_of(stat)
+    """Size and time of the last change; None if there is no such file."""
+    with contextlib.suppress(Exception):  # stores have errors of their own
+        stat: Any = path.stat()
+        if isinstance(stat, os.stat_result):
+            return stat.st_size, stat.st_mtime
+        return stat.length, float(stat.mtime or 0)
     return None
-
-
-def _time_of(stat: Any) -> float:
-    return float(getattr(stat, "mtime", None) or getattr(stat, "st_mtime", 0.0))
 
 
 def _changed(path: Path) -> float | None:
@@ -231,8 +230,3 @@ def _imported(identity: str) -> bool:
     with contextlib.suppress(ValueError, AttributeError):
         return bool(json.loads(identity).get("imported"))
     return False
-
-
-def age(since: float | None) -> float | None:
-    """Seconds that passed."""
-    return None if since is None else max(time.time() - since, 0.0)

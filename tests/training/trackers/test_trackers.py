@@ -2,6 +2,7 @@
 
 import sys
 
+import jax
 import pytest
 
 from t2t.cli import main
@@ -66,6 +67,12 @@ def test_one_of_ones_own_by_import(tmp_path, monkeypatch, capsys):
         noted[1][2],
         noted[5][2],
     ]
+    starts = read_jsonl(tmp_path / "run/starts.jsonl")
+    assert [start["step"] for start in starts] == [0, 2]
+    assert starts[0]["time"] < starts[1]["time"]
+    assert starts[1] == starts[0] | {key: starts[1][key] for key in ("step", "time")}
+    assert (starts[0]["platform"], starts[0]["processes"]) == ("cpu", 1)
+    assert starts[0]["jax"] == jax.__version__
     assert "Mine" in (tmp_path / "run/config.gin").read_text()
 
 
