@@ -7,8 +7,8 @@ import pytest
 
 from t2t.cli import main
 from t2t.data.mixtures import Mixture
-from t2t.reporting.inspection import Settings, collect
 from t2t.reporting.html.markup import tag, text
+from t2t.reporting.inspection import Settings, collect
 from t2t.reporting.inspection.page import page
 from tests.reporting import inspection_tasks as tasks
 
