@@ -129,6 +129,8 @@ class Work:
             yield Part(self, items, self._output, 0, {})
             return
         settings = {**self._settings(), **settings}
+        for path in sorted(self.folder.glob("*.json")):
+            read_note(path, settings)
         note = read_note(self.folder / "parts.json", settings) or {"finished": 0}
         if self._total is not None:
             first = self._begin(self._shard.parts.start)

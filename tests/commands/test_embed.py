@@ -83,6 +83,19 @@ def test_vectors_of_tokens(folders, place):
     np.testing.assert_allclose(line["embeddings"], expected("t5", "tokens")[3], atol=1e-5)
 
 
+def test_shards_of_vectors_are_those_of_the_whole(folders, place):
+    for output, flags in [("out.npy", ()), ("out.npz", ("--pooling=tokens",))]:
+        assert embed(folders["t5"], output, *flags) == 0
+        whole, name = np.load(output), output.replace("out", "out-0000{}-of-00002")
+        for shard in range(2):
+            assert embed(folders["t5"], output, *flags, f"--shard={shard}/2") == 0
+        parts = [np.load(name.format(shard)) for shard in range(2)]
+        if flags:
+            whole, parts = whole["vectors"], [part["vectors"] for part in parts]
+        np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-6)
+    assert not list(place.glob("*.partial"))
+
+
 def test_no_texts_make_an_empty_file(folders, place, capsys):
     (place / "in.txt").write_text("")
     capsys.readouterr()

@@ -1,5 +1,6 @@
 """`t2t infer` on what does not end well, on shares, and on tasks."""
 
+import functools
 import json
 import random
 import signal
@@ -14,6 +15,8 @@ from t2t.commands.decoding_flags import over
 from t2t.decoding.beam import Beam
 from t2t.decoding.decoding import Decoding
 from t2t.decoding.sampling import Sampling
+from t2t.evaluation.evaluator import EvalPolicy
+from t2t.trained_model import TrainedModel
 from tests.commands.imported import make
 from tests.commands.test_decoding_flags import decoding, parsed
 from tests.processes import Job
@@ -122,3 +125,11 @@ def test_a_bad_line_after_a_window_keeps_what_is_done(folder, capsys):
 def test_flags_go_over_what_evaluation_does(flags, expected):
     assert over(Decoding(Beam(3), 20, 2), parsed(flags), decoding(flags)) == expected
     assert over(None, parsed(flags), decoding(flags)) == decoding(flags)
+
+
+def test_evaluation_says_how_if_the_run_did():
+    policy = EvalPolicy(decoding=Decoding(Beam(3)), max_decode_length=20)
+    arguments = {"sequence_length": {"inputs": 8, "targets": 9}, "evaluation": policy}
+    trained = functools.partial(TrainedModel, model=None, params=None, step=0, tokenizer=None)
+    assert trained(arguments, task_or_mixture=None).evaluation_decoding == Decoding(Beam(3), 20)
+    assert trained({}, task_or_mixture=None).evaluation_decoding is None

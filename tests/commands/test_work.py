@@ -117,6 +117,33 @@ def test_who_comes_after_a_stop_goes_on(tmp_path, source, stop):
     assert do(work_of(*words)) == 11  # nothing is left to go on from
 
 
+def test_processes_go_on_together(monkeypatch, tmp_path, source):
+    meeting, places = Meeting(2), range(2)
+    monkeypatch.setattr(companions, "current", lambda: meeting)
+    words = ("--input", source, "--output", tmp_path / "out.txt")
+
+    def job(index, count=2):
+        return work_of(*words, monkeypatch=monkeypatch, place=(index, count))
+
+    for index in places:
+        with pytest.raises(UserError, match="stopped"):
+            do(job(index), stop=3)
+    with pytest.raises(UserError, match="there, the number of processes was 2, and now it is 3"):
+        do(job(0, count=3))
+    each, done = [job(index) for index in places], {}
+    threads = [
+        threading.Thread(target=lambda i: done.update({i: do(each[i])}), args=(index,))
+        for index in places
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert done == {0: 6 - 2, 1: 5 - 2}
+    assert (tmp_path / "out.txt").read_text() == lines()
+    assert not list(tmp_path.glob("*.partial"))
+
+
 def test_parts_that_are_finished_are_not_done_again(tmp_path, source):
     words = ("--input", source, "--output", tmp_path / "out.txt", "--num_parts=3")
     with pytest.raises(UserError, match="stopped"):

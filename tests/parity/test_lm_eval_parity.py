@@ -64,7 +64,9 @@ def test_answers_are_those_of_transformers(make, frame, tmp_path, monkeypatch):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim > 1:  # so that it does not say one token again and again
-                parameter.mul_(3 if any(x in name for x in ("embed", "wte", "wpe")) else 15)
+                parameter.mul_(
+                    3 if any(x in name for x in ("embed", "wte", "wpe", "shared")) else 15
+                )
     model.save_pretrained("hf")
     fast.save_pretrained("hf")
     assert main(["import", "--from_hf=hf", "--model_dir=run"]) == 0
@@ -82,7 +84,7 @@ def test_answers_are_those_of_transformers(make, frame, tmp_path, monkeypatch):
     ]
     for task in TASKS:
         ours, theirs = ([sample["resps"] for sample in of["samples"][task]] for of in found)
-        assert len(json.dumps(ours)) > 100
+        assert len({json.dumps(mine) for mine in ours}) > 1
         for mine, other in zip(ours, theirs, strict=True):
             assert _flat(mine) == pytest.approx(_flat(other), rel=1e-4)
         metrics = [
