@@ -6,8 +6,10 @@ twenty of the training documents. An editor's sentence is matched exactly, or by
 better of two editors. Baseline: a copy, which makes no edits.
 """
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from t2t_tasks.baselines import copy
@@ -17,7 +19,7 @@ from t2t_tasks.t5_features import BYT5_FEATURES
 from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources import Example
-from t2t.data.sources.archives import Archive, ArchiveDataSource
+from t2t.data.sources.archives import Archive, ArchiveDataSource, data_folder
 from t2t.evaluation.metrics import mean_metric
 from t2t.evaluation.metrics.libraries import load
 
@@ -27,31 +29,44 @@ Edit = tuple[int, int, tuple[str, ...]]
 
 
 def sentences(split: str) -> list[dict[str, Any]]:
-    """`{"source": ..., "answers": [...], "corrected": the first of them}`."""
-    part = "test" if split == "test" else "train"
-    folder = f"ua_gec/data/gec-only/{part}"
-    sources = _documents(f"{folder}/source-sentences/*.txt")
+    """`{"source": ..., "answers": [...], "corrected": the first of them}`.
+
+    Sentences that several writers wrote are in one split only, in the last of them.
+    """
+    parts: dict[str, list[dict[str, Any]]] = {"test": [], "validation": [], "train": []}
+    for document, example in _edited(data_folder(), "train"):
+        parts["validation" if held_out(document, 20) else "train"].append(example)
+    parts["test"] = [example for _, example in _edited(data_folder(), "test")]
+    seen: set[str] = set()
+    for name, examples in parts.items():
+        if name == split:
+            return [example for example in examples if example["source"] not in seen]
+        seen |= {example["source"] for example in examples}
+    return []
+
+
+@functools.lru_cache(maxsize=2)  # both parts, for all splits
+def _edited(folder: Path, part: str) -> list[tuple[str, dict[str, Any]]]:
+    """Number of the document and example, in order."""
+    del folder  # part of the cache's key
     edited: dict[str, list[list[str]]] = {}
-    for name, lines in _documents(f"{folder}/target-sentences/*.txt").items():
-        edited.setdefault(name.split(".")[0], []).append(lines)
-    examples = []
-    for name, lines in sources.items():
-        document = name.split(".")[0]
-        if split != "test" and held_out(document, 20) != (split == "validation"):
-            continue
+    for document, lines in _documents(f"{part}/target-sentences"):
+        edited.setdefault(document, []).append(lines)
+    found = []
+    for document, lines in _documents(f"{part}/source-sentences"):
         editors = [e for e in edited.get(document, []) if len(e) == len(lines)]
         for source, *answers in zip(lines, *editors, strict=True):
             if source and answers and all(answers):
                 example = {"source": source, "answers": answers, "corrected": answers[0]}
-                examples.append(example)
-    return examples
+                found.append((document, example))
+    return found
 
 
-def _documents(pattern: str) -> dict[str, list[str]]:
-    return {
-        path.rsplit("/", 1)[1]: [line.strip() for line in content.decode("utf-8").splitlines()]
-        for path, content in ARCHIVE.read(pattern).items()
-    }
+def _documents(folder: str) -> Iterator[tuple[str, list[str]]]:
+    """Number and sentences of each."""
+    for path, content in ARCHIVE.read(f"ua_gec/data/gec-only/{folder}/*.txt").items():
+        lines = content.decode("utf-8").splitlines()
+        yield path.rsplit("/", 1)[1].split(".")[0], [line.strip() for line in lines]
 
 
 def with_source(decoded: str, example: Example, is_target: bool) -> Any:
