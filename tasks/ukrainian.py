@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from t2t_tasks.baselines import copy
 from t2t_tasks.labelled import held_out
 from t2t_tasks.t5_features import BYT5_FEATURES
@@ -20,8 +21,10 @@ from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources import Example
 from t2t.data.sources.archives import Archive, ArchiveDataSource, data_folder
-from t2t.evaluation.metrics import mean_metric
+from t2t.evaluation.metrics import CorpusMetric, mean_metric
+from t2t.evaluation.metrics.base import check_pairs
 from t2t.evaluation.metrics.libraries import load
+from t2t.evaluation.resampling import Resampling, Values, of_sums, ratio
 
 ARCHIVE = Archive("pip download --no-deps ua-gec==2.1.3", "ua_gec-2.1.3-*.whl", "ua-gec")
 Edit = tuple[int, int, tuple[str, ...]]
@@ -81,32 +84,30 @@ def exact_correction(targets: Sequence[Any], predictions: Sequence[str]) -> Mapp
     return {"exact_match": [float(text in answers) for (_, answers), text in pairs]}
 
 
-def correction_f05(targets: Sequence[Any], predictions: Sequence[str]) -> dict[str, float]:
+@CorpusMetric
+def correction_f05(targets: Sequence[Any], predictions: Sequence[str]) -> Resampling:
     """Precision, recall and F0.5 of edits of words over all sentences, from 0 to 100.
 
     Edits are the shortest way from the source to a text, neighbours as one, a mark a word of its
     own. Of several editors counts the one who agrees most, sentence by sentence (Ng et al. 2014,
     CoNLL). Without any edits precision and recall are 100 each.
     """
-    right = made = wanted = 0
+    check_pairs("correction_f05", targets, predictions)
+    best = []
     for (source, answers), prediction in zip(targets, predictions, strict=True):
         own = edits(source, prediction)
-        counts = []
-        for answer in answers:
-            theirs = edits(source, answer)
-            counts.append((len(own & theirs), len(own), len(theirs)))
-        best = max(counts, key=lambda count: _f05(*count)[2])
-        right, made, wanted = right + best[0], made + best[1], wanted + best[2]
-    names = ("precision", "recall", "f0.5")
-    return dict(zip(names, _f05(right, made, wanted), strict=True))
+        editors = [edits(source, answer) for answer in answers]
+        counts = np.array([[len(own & theirs), len(own), len(theirs)] for theirs in editors])
+        best.append(counts[_f05(counts)["f0.5"].argmax()])
+    return of_sums(np.array(best, np.float64), _f05)
 
 
-def _f05(right: int, made: int, wanted: int) -> tuple[float, float, float]:
-    precision = right / made if made else 1.0
-    recall = right / wanted if wanted else 1.0
-    total = 0.25 * precision + recall
-    score = 1.25 * precision * recall / total if total else 0.0
-    return 100.0 * precision, 100.0 * recall, 100.0 * score
+def _f05(counts: np.ndarray) -> Values:
+    """Of right edits, those made and those wanted, `[draws, 3]`."""
+    right, made, wanted = counts.T
+    precision, recall = ratio(right, made, undefined=1.0), ratio(right, wanted, undefined=1.0)
+    score = ratio(1.25 * precision * recall, 0.25 * precision + recall, undefined=0.0)
+    return {"precision": 100.0 * precision, "recall": 100.0 * recall, "f0.5": 100.0 * score}
 
 
 def edits(source: str, text: str) -> set[Edit]:

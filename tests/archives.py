@@ -130,7 +130,10 @@ VERSES = {
     ],
     "Gen.2": [("Thou art.", "You are."), ("Only in the old.", "")],
     **{f"Ps.{i}": [(f"Sing thou {i}.", f"Sing {i}.")] for i in range(1, 60)},
-    "Matt.1": [("The book.<title>Heading</title>", "<div sID='x'/>The book.")],
+    "Matt.1": [
+        ("The book.<title>Heading</title>", "<div sID='x'/>The book."),
+        ("The end.", 'The end. <chapter eID="Matt.1"/><div type="glossary"/> Words explained.'),
+    ],
 }
 CORRECTIONS = {
     "train/0001": (["Я їм.", "Він иде."], [["Я їм.", "Він іде."]]),

@@ -160,6 +160,7 @@ def test_verses_that_both_have_without_notes_and_headings():
     assert "Gen.2:2" not in found
     assert found["Ps.59:1"] == ("Sing thou 59.", "Sing 59.")
     assert found["Matt.1:1"] == ("The book.", "The book.")
+    assert found["Matt.1:2"] == ("The end.", "The end.")
 
 
 def test_sentences_have_the_corrections_of_all_editors():
