@@ -1,7 +1,7 @@
 """English Wikipedia under every objective of the T5 paper (arXiv 1910.10683, table 8).
 
-T5's dump of March 2019 is no longer published: TFDS reads what was prepared from it before, of
-which Google's storage has a copy. That of June 2023 is prepared from the source, with Apache Beam.
+T5's dump of March 2019 is no longer published: TFDS reads what was prepared from it before, such as
+the copy in its own storage. That of June 2023 is prepared from the source, with Apache Beam.
 Text: CC BY-SA 4.0.
 """
 

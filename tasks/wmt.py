@@ -1,7 +1,7 @@
 """Translation out of English, of the WMT's shared tasks from 2014 to 2019, as T5 writes it.
 
-T5 evaluates WMT14 German, WMT15 French and WMT16 Romanian; `wmt_t2t` is German as Tensor2Tensor
-trains on it (newstest2013 and 2014). Text: TFDS, http://www.statmt.org for licences.
+T5 itself is trained on `wmt_t2t`, German as in Tensor2Tensor (newstest2013 to validate, 2014 to
+test), WMT15 French and WMT16 Romanian. Text: TFDS, http://www.statmt.org for licences.
 """
 
 from t2t_tasks.t5_features import T5_FEATURES
