@@ -1,6 +1,7 @@
 """Configurations as JSON and as gin text, and back.
 
-Any frozen dataclass of this package will do, nested in others and in tuples.
+Any frozen dataclass of this package will do, nested in others and in tuples, and in JSON those of
+modules elsewhere on Python's path, too.
 """
 
 import dataclasses
@@ -10,16 +11,19 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from t2t.errors import UserError, did_you_mean
+from t2t.errors import UserError, described, did_you_mean
 
 _CLASS = "class"  # key of the class's name
 
 
 def to_dict(config: Any) -> Any:
-    """What JSON can hold: a dataclass is a dict with its name under "class", a tuple a list."""
+    """What JSON can hold: a dataclass is a dict with its name under "class", a tuple a list.
+
+    The name of a class that is not of this package has its module in front: "my_module:MyNorm".
+    """
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         fields = {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
-        return {_CLASS: type(config).__name__, **fields}
+        return {_CLASS: _name(type(config)), **fields}
     return [to_dict(item) for item in config] if isinstance(config, tuple | list) else config
 
 
@@ -27,8 +31,8 @@ def from_dict(settings: Any, where: str = "model.json") -> Any:
     """Inverse of `to_dict`; fields that are not there have their defaults.
 
     Raises:
-      UserError: if a class or a field is unknown, a required field is missing, or the class
-        refuses the values.
+      UserError: if a class or a field is unknown, a module cannot be imported, a required field is
+        missing, or the class refuses the values.
     """
     if isinstance(settings, Mapping):
         return _object(settings, where)
@@ -65,12 +69,34 @@ def _classes() -> dict[str, type]:
     }
 
 
-def _object(settings: Mapping[str, Any], where: str) -> Any:
-    name = settings.get(_CLASS)
-    if name not in _classes():
-        hint = did_you_mean(str(name), _classes())
+def _name(kind: type) -> str:
+    own = kind.__module__.startswith(f"{__package__}.")
+    return kind.__name__ if own else f"{kind.__module__}:{kind.__name__}"
+
+
+def _class(name: str, where: str) -> type:
+    """Inverse of `_name`."""
+    if name in _classes():
+        return _classes()[name]
+    module, colon, own_name = name.partition(":")
+    if not colon:
+        hint = did_you_mean(name, _classes())
         raise UserError(f"{where}: there is no configuration class '{name}'.{hint}")
-    kind = _classes()[name]
+    try:
+        kind = getattr(importlib.import_module(module), own_name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"{where}: the model has a part of your own, {own_name} of module '{module}', but "
+            f"{described(error)}. Start where that module is, or put it on PYTHONPATH."
+        ) from error
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        raise UserError(f"{where}: {own_name} of module '{module}' is no dataclass.")
+    return kind
+
+
+def _object(settings: Mapping[str, Any], where: str) -> Any:
+    name = str(settings.get(_CLASS))
+    kind = _class(name, where)
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
     given = {key: value for key, value in settings.items() if key != _CLASS}
     if unknown := [key for key in given if key not in fields]:

@@ -110,3 +110,28 @@ def test_fields_that_are_not_there_have_their_defaults():
 def test_what_is_wrong(settings, message):
     with pytest.raises(UserError, match=message):
         from_dict(settings)
+
+
+def test_a_part_of_the_users_own_is_found_by_its_module(tmp_path, monkeypatch):
+    code = (
+        "import dataclasses, gin\n"
+        "from t2t.models.positions import Positions\n\n"
+        "@gin.configurable\n@dataclasses.dataclass(frozen=True)\n"
+        "class MyPlaces(Positions):\n"
+        "    start: float = 1.0\n\n"
+        "    def build(self, **_): ...\n"
+    )
+    (tmp_path / "my_places.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    import my_places
+
+    stack = dataclasses.replace(STACK, positions=my_places.MyPlaces(2.0))
+    written = json.loads(json.dumps(to_dict(stack)))
+    assert written["positions"] == {"class": "my_places:MyPlaces", "start": 2.0}
+    assert from_dict(written) == stack
+    written["positions"]["class"] = "not_there:MyPlaces"
+    with pytest.raises(UserError, match=r"MyPlaces of module 'not_there'.*PYTHONPATH"):
+        from_dict(written)
+    written["positions"]["class"] = "json:JSONDecoder"
+    with pytest.raises(UserError, match="no dataclass"):
+        from_dict(written)
