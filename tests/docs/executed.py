@@ -34,8 +34,6 @@ PARAMETERS = {
     "train.batch_size": 16,
     "train.log_every": 1,
     "EvalPolicy.every": 2,
-    "EvalPolicy.num_examples": 8,
-    "EvalPolicy.max_decode_length": 8,
     "CheckpointPolicy.every": 2,
     **{f"{name}_schedule.warmup_steps": 1 for name in ("cosine", "linear", "rsqrt", "wsd")},
 }
@@ -89,6 +87,8 @@ def _shorter(call: Call) -> list[str]:
         config.load(args.gin_file, bindings, args.gin_search_paths.split(","), args.imports)
         small = {name: value for name, value in MACROS.items() if config.has_macro(name)}
         small |= {name: value for name, value in PARAMETERS.items() if _value(name) is not None}
+        if _value("EvalPolicy.every"):
+            small |= {"EvalPolicy.num_examples": 8, "EvalPolicy.max_decode_length": 8}
         for name in ("LENGTHS", "train.sequence_length"):
             if lengths := _value(name):
                 small[name] = {feature: min(length, 64) for feature, length in lengths.items()}
