@@ -100,6 +100,13 @@ def test_what_debian_tasks_ask():
     assert all(text.startswith("de: ") for text in german)
 
 
+def test_paragraphs_of_very_unequal_lengths_are_no_pairs(monkeypatch):
+    libreoffice = module("libreoffice")
+    pairs = [{"de": "Ja", "en": "Yes, indeed"}, {"de": "Nein", "en": "Something else altogether"}]
+    monkeypatch.setattr(libreoffice, "help_pairs", lambda split: pairs)
+    assert libreoffice.aligned_pairs("train") == pairs[:1]
+
+
 def test_newsgroups_keep_the_standard_test():
     messages = module("newsgroups").messages
     assert [tuple(reversed(e.values())) for e in messages("test")] == archives.NEWSGROUPS["test"]
