@@ -136,6 +136,19 @@ def test_pretraining_tasks_make_examples_of_documents(prefix, name):
         assert sentinels == [vocabulary.vocab_size - 1 - i for i in range(len(sentinels))]
 
 
+@pytest.mark.parametrize("corpus", ["c4_v220", "byt5_c4_webtextlike_v020", "wikipedia_20230601.en"])
+def test_every_objective_of_the_paper_is_a_task_of_every_text(corpus):
+    from t2t_tasks.t5_objectives import OBJECTIVES
+
+    assert len(OBJECTIVES) == 15
+    for name, objective in OBJECTIVES.items():
+        task = TaskRegistry.get(f"{corpus}_{name}")
+        assert type(task.objective) is type(objective)
+        assert set(task.output_features) == set(objective.task_features)
+        lengths = dict.fromkeys(task.output_features, 64)
+        assert next(token_examples(task, lengths))[1]["targets"].size > 0
+
+
 def test_rows_of_the_full_language_model_are_those_of_t5():
     task = TaskRegistry.get("c4_v220_full_lm")
     rows = [e["targets"].tolist() for _, e in token_examples(task, {"targets": 24}, "validation")]

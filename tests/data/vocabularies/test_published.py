@@ -2,6 +2,7 @@ import pickle
 import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from t2t.data.features import Feature
@@ -84,3 +85,10 @@ def test_two_that_are_published_are_told_apart_without_fetching():
     other = PublishedVocabulary(f"{NOWHERE}.2", "OTHER_MODEL")
     assert one != other
     assert len({one, other}) == 2
+
+
+def test_the_environment_names_a_remote_file(monkeypatch):
+    with fsspec.open("memory://own/words.model", "wb") as file:
+        file.write(MODEL.read_bytes())
+    monkeypatch.setenv("OWN_MODEL", "memory://own/words.model")
+    assert PublishedVocabulary(NOWHERE, "OWN_MODEL") == SentencePieceVocabulary(MODEL)
