@@ -41,6 +41,10 @@ class PublishedVocabulary(SentencePieceVocabulary):
 
     __hash__ = SentencePieceVocabulary.__hash__
 
+    def __repr__(self) -> str:
+        file = os.environ.get(self.variable) or self.file
+        return f"{type(self).__name__}('{file}'{self._suffix()})"
+
     @functools.cached_property
     def path(self) -> Path:
         """The file that the environment variable names, else a copy of the published one."""

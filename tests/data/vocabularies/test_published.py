@@ -47,6 +47,7 @@ def test_the_environment_names_a_copy(monkeypatch):
     vocabulary = PublishedVocabulary(NOWHERE, "OWN_MODEL")
     monkeypatch.setenv("OWN_MODEL", str(MODEL))
     assert vocabulary.vocab_size == 32_100
+    assert repr(vocabulary) == f"PublishedVocabulary('{MODEL}'+100)"
     assert vocabulary.path == MODEL
     assert vocabulary == SentencePieceVocabulary(MODEL)
     assert hash(vocabulary) == hash(SentencePieceVocabulary(MODEL))
