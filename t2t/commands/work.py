@@ -111,9 +111,12 @@ class Work:
         return None if about is None else -(-about // self.count)
 
     def _begin(self, part: int) -> int:
-        """The number of its first record."""
+        """The number of its first record; a window begins there, as it does without parts."""
         assert self._total is not None
-        return part * self._total // self._shard.num_parts
+        count, size = self._shard.num_parts, self.window * self.count
+        number = part * self._total // count
+        is_inner = part < count and self._total >= count * size
+        return number // size * size if is_inner else number
 
     def parts(self, settings: Mapping[str, Any]) -> Iterator["Part"]:
         """What is left to do; each part is to be done before the next.
@@ -159,6 +162,7 @@ class Work:
         settings = {f"--{name}": x for name, x in flags if name not in _ASIDE and x}
         if self.count > 1:
             settings["the number of processes"] = self.count
+        if self.count > 1 or self._total is not None:  # windows are dealt out by their size
             settings["--batch_size"] = self._args.batch_size
         if self._total is not None:
             settings["the number of records"] = self._total

@@ -21,7 +21,7 @@ from tests.commands.imported import make
 from tests.commands.test_decoding_flags import decoding, parsed
 from tests.processes import Job
 
-LINES = 1500
+LINES = 1000
 SAMPLED = ("--samples=1", "--temperature=0.7", "--scores", "--max_decode_length=12")
 
 
@@ -83,9 +83,11 @@ def _size(folder):
 
 def test_shards_give_the_lines_of_the_whole(folder, whole):
     for shard in range(2):
-        assert main([*words("parts.jsonl", f"--shard={shard}/2", "--num_parts=3")]) == 0
+        sharing = (f"--shard={shard}/2", "--num_parts=3", "--num_examples=100")
+        assert main([*words("parts.jsonl", *sharing)]) == 0
     files = sorted(folder.glob("parts-0000?-of-00003.jsonl"))
-    assert "".join(path.read_text() for path in files) == whole
+    found = "".join(path.read_text() for path in files)
+    assert found.splitlines() == whole.splitlines()[:100]
 
 
 def test_a_task_is_read_with_its_targets(capsys):

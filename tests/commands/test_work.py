@@ -102,7 +102,7 @@ def test_files_of_all_shards_are_the_whole_output(tmp_path, source, shards, more
     count = int(more[0].split("=")[1]) if more else shards
     assert len(files) == count
     sizes = [path.read_text().count("\n") for path in files]
-    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) - min(sizes) <= 3  # windows of two stay whole
 
 
 @pytest.mark.parametrize("stop", [2, 3, 5])
@@ -147,9 +147,9 @@ def test_processes_go_on_together(monkeypatch, tmp_path, source):
 def test_parts_that_are_finished_are_not_done_again(tmp_path, source):
     words = ("--input", source, "--output", tmp_path / "out.txt", "--num_parts=3")
     with pytest.raises(UserError, match="stopped"):
-        do(work_of(*words), stop=3)  # parts have 3, 4 and 4 records
+        do(work_of(*words), stop=3)  # parts have 2, 4 and 5 records
     assert [path.name for path in tmp_path.glob("out-*")] == ["out-00000-of-00003.txt"]
-    assert do(work_of(*words)) == 4 + 2
+    assert do(work_of(*words)) == 2 + 5
     assert "".join(path.read_text() for path in sorted(tmp_path.glob("out-*"))) == lines()
     assert not list(tmp_path.glob("*.partial"))
 
