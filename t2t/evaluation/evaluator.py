@@ -126,14 +126,13 @@ class Evaluator:
                 f"Task '{name}': of the split '{examples.split}', preprocessing left no examples "
                 f"to evaluate."
             )
-        sums = self._score_rows(examples, params)
-        if name in self._references:
-            predictions = None
-            if name in self._decoded:
-                predictions = self._predictions.predict(params, examples, self._policy.batch_size)
-            judged = judge(self._references[name], sums, predictions)
-        else:
-            judged = judge_loss(sums)
+        known = self._references.get(name)
+        is_scored = known is None or known.are_labelled or "score" in self._kinds[name]
+        sums = self._score_rows(examples, params) if is_scored else {}
+        predictions = None
+        if name in self._decoded:
+            predictions = self._predictions.predict(params, examples, self._policy.batch_size)
+        judged = judge_loss(sums) if known is None else judge(known, sums, predictions)
         return TaskResult(
             len(examples),
             judged.metrics,

@@ -1,7 +1,6 @@
 """From what a model gave for the examples of one task to metrics and records."""
 
 import itertools
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,10 +12,8 @@ from t2t.errors import UserError, described
 from t2t.evaluation import records
 from t2t.evaluation.references import References, invalid_predictions
 from t2t.evaluation.resampling import Resampling
-from t2t.evaluation.task_metrics import metric_kinds, task_metrics
+from t2t.evaluation.task_metrics import task_metrics
 from t2t.evaluation.term_metrics import term_metrics
-
-log = logging.getLogger(__name__)
 
 Sums = Mapping[str, np.ndarray]
 """What `make_eval_step` returns, float64 `[examples]`."""
@@ -47,11 +44,13 @@ def judge(known: References, sums: Sums, predictions: Sequence[Prediction] | Non
 
     Args:
       known: the targets.
-      sums: of all shares.
+      sums: of all shares; empty if nothing was scored.
       predictions: of this share, if the model was asked for any.
     """
     task, labelled = known.examples.task, known.are_labelled
-    outputs: dict[MetricKind, Sequence[Any]] = {"score": (-sums["loss"]).tolist()}
+    outputs: dict[MetricKind, Sequence[Any]] = {}
+    if sums:
+        outputs["score"] = (-sums["loss"]).tolist()
     values: dict[str, Sequence[Any]] = {}
     if predictions is not None:
         answers = known.postprocessed([prediction.text for prediction in predictions])
@@ -69,13 +68,7 @@ def judge(known: References, sums: Sums, predictions: Sequence[Prediction] | Non
         ]
     )
     if not labelled:
-        log.warning(
-            "task '%s': no example of the split '%s' has a target, so there are no metrics",
-            task.name,
-            known.examples.split,
-        )
-        scored = sums if "score" in metric_kinds(task) else None
-        return Judged({}, [], records.completed(shown, scored, values, {}))
+        return Judged({}, [], records.completed(shown, sums, values, {}))
     if task.postprocess_fn:
         values["target_value"] = known.targets
     metrics, resamplings = term_metrics(sums)

@@ -55,7 +55,7 @@ def of_text(text: Example, prediction: Prediction | None, *, labelled: bool) -> 
 
 def completed(
     records: Sequence[Record],
-    sums: Mapping[str, np.ndarray] | None,
+    sums: Mapping[str, np.ndarray],
     values: Mapping[str, Sequence[Any]],
     metrics: Mapping[str, PerExample],
 ) -> tuple[Record, ...]:
@@ -63,7 +63,7 @@ def completed(
 
     Args:
       records: of `of_text`; empty ones where there is no text.
-      sums: what `make_eval_step` returns, float64 `[examples]`, if they were scored.
+      sums: what `make_eval_step` returns, float64 `[examples]`, empty if they were not scored.
       values: "target_value" and "prediction_value", an element per example.
       metrics: by name.
     """
@@ -72,7 +72,7 @@ def completed(
         for record, value in zip(found, map(as_json, column), strict=True):
             if value is not _NO_JSON:
                 record[name] = value
-    if sums is not None:
+    if sums:
         rows = zip(sums["loss"].tolist(), sums["tokens"], sums["correct"], strict=True)
         for record, (loss, tokens, correct) in zip(found, rows, strict=True):
             record |= {"score": round(-loss, 6), "tokens": int(tokens), "correct": int(correct)}

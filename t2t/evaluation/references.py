@@ -1,6 +1,7 @@
 """What the model's answers to one task's examples are compared with."""
 
 import functools
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from t2t.data.preprocessors.glue import NO_LABEL
 from t2t.data.sources import Example
 from t2t.data.tasks import Task
 from t2t.training.host_rows import HostRows
+
+log = logging.getLogger(__name__)
 
 _ABSENT = ("", NO_LABEL, "-1.0")
 """What is written for an unknown target; "-1.0" for the score of STS-B's test set."""
@@ -39,7 +42,14 @@ class References:
     @functools.cached_property
     def are_labelled(self) -> bool:
         """Whether any example has a known target; in a test set without labels none has."""
-        return any(self.of_all([not _is_unknown(text) for text in self.texts]))
+        found = any(self.of_all([not _is_unknown(text) for text in self.texts]))
+        if not found:
+            log.warning(
+                "task '%s': no example of the split '%s' has a target, so there are no metrics",
+                self.examples.task.name,
+                self.examples.split,
+            )
+        return found
 
     @functools.cached_property
     def targets(self) -> list[Any]:

@@ -98,7 +98,7 @@ def test_super_glue(tmp_path):
     assert lines("WSC") == [{"idx": 0, "label": "True"}]
     assert lines("BoolQ") == [{"idx": 0, "label": "false"}, {"idx": 1, "label": "false"}]
     assert lines("COPA")[0] == {"idx": 0, "label": 1}
-    assert lines("AX-b")[0]["label"] == "not_entailment"
+    assert lines("AX-b")[0]["label"] == "entailment"
     assert lines("WiC")[0]["label"] == "true"
 
 
