@@ -20,7 +20,7 @@ from tests.interop.t5_models import random_params, tiny
 
 GOLDEN = ROOT / "tests" / "golden"
 VOCABULARY = ByteVocabulary(extra_ids=125)
-MODELS = {"t5": tiny(vocab_size=384), "llama": LLAMA}
+MODELS = {"t5": tiny(vocab_size=384, head_dim=4), "llama": LLAMA}
 TEXT = "the old man and the sea is calm today\n"
 MODULE = """
 import t2t
