@@ -53,7 +53,7 @@ class InBackground:
             self._waiting.put_nowait(None)
         self._thread.join(timeout)
         if self._thread.is_alive():
-            self._warn(f"it did not take all log lines within {timeout:.0f} seconds of the end")
+            self._warn("it did not take all log lines soon enough after the end")
 
     def _start(self, starting: Callable[[], None]) -> None:
         self._starting, self._tried = starting, time.monotonic()
@@ -82,10 +82,11 @@ class InBackground:
         while call := self._waiting.get():
             try:
                 call()
-            except Exception as error:  # of whatever kind the service's are
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # libraries raise them all
                 self._warn(described(error))
 
     def _warn(self, reason: str) -> None:
         if not self._warned:
-            log.warning("The tracker %s failed, training goes on: %s", self._name, reason)
+            told = " ".join(reason.split())  # of one line or several
+            log.warning("The tracker %s failed, training goes on: %s", self._name, told)
         self._warned = True

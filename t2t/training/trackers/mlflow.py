@@ -1,6 +1,7 @@
 """MLflow."""
 
 import dataclasses
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -36,6 +37,10 @@ class MLflow(Tracker):
 
     def start(self, run: RunDirectory, config: Mapping[str, Any], resume_step: int) -> None:
         mlflow = optional_import("mlflow", "The tracker MLflow", extra="mlflow")
+        # They tell of each try and each table; what fails in the end is raised.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._entities = mlflow.entities
         self._client = mlflow.MlflowClient(self.tracking_uri)
         kept = recall(run, "mlflow")

@@ -13,6 +13,8 @@ from t2t.training.run_directory import RunDirectory
 from t2t.training.trackers.base import Tracker
 from t2t.training.trackers.continuation import not_yet_logged, recall, remember
 
+_PATIENCE = 20.0  # seconds until a service that does not answer is tried again later
+
 log = logging.getLogger(__name__)
 
 
@@ -45,6 +47,9 @@ class Wandb(Tracker):
         self._folder = run
         self._kept = {"id": uuid.uuid4().hex[:12], "offline": {}} | recall(run, "wandb")
         remember(run, "wandb", self._kept)
+        # Silent: it would ask for a key on the terminal, and print over the progress.
+        settings = wandb.Settings(silent=True, console="off", init_timeout=_PATIENCE)
+        wandb.setup(settings)
         elsewhere = is_remote(run.path) or "WANDB_DIR" in os.environ
         self._run = wandb.init(
             id=self._kept["id"],
@@ -58,8 +63,7 @@ class Wandb(Tracker):
             allow_val_change=True,
             dir=None if elsewhere else str(run.path),
             reinit="create_new",
-            # Silent: it would ask for a key on the terminal, and print over the progress.
-            settings=wandb.Settings(silent=True, console="off"),
+            settings=settings,
         )
         if self._run.url:
             log.info("Weights & Biases: %s", self._run.url)

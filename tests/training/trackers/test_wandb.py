@@ -3,6 +3,7 @@
 import json
 import struct
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from t2t.training.logging import MetricsLog
 from t2t.training.loop import train
 from t2t.training.run_directory import RunDirectory
 from t2t.training.trackers import Wandb
-from tests.training.test_loop import kill_after_step
+from tests.training.test_loop import kill_after_step, read_jsonl
 
 wandb = pytest.importorskip("wandb")
 
@@ -73,22 +74,21 @@ def test_it_goes_on_under_its_id_and_has_each_step_once(tmp_path):
     assert evaluated == [(30, 1.0), (40, 21.0)]
 
 
-def test_a_run_that_is_interrupted(experiment, tmp_path, monkeypatch):
-    whole = RunDirectory(tmp_path / "whole")
-    train(**{**experiment, "model_dir": str(whole.path)}, trackers=[Wandb()])
+def test_a_run_that_is_interrupted(experiment, monkeypatch):
     with monkeypatch.context() as patch:
         kill_after_step(7, patch)
         with pytest.raises(Stopped):
             train(**experiment, trackers=[Wandb()])
     train(**experiment, trackers=[Wandb()])
-    (there, _), (here, ids) = history(whole), history(RunDirectory(tmp_path / "run"))
+    run = RunDirectory(Path(experiment["model_dir"]))
+    rows, ids = history(run)
     assert len(ids) == 1
-    assert [_own(row) for row in here] == [_own(row) for row in there]
-    assert [row["_step"] for row in here] == [4, 6, 8, 12]
+    assert [row["_step"] for row in rows] == [4, 6, 8, 12]
+    logged = {}
+    for line in read_jsonl(run.metrics):
+        logged.setdefault(line.pop("step"), {}).update(line)
+    assert {row["_step"]: values_of(row) for row in rows} == logged
 
 
-def _own(row):
-    """Without time, speed and the like."""
-    return {k: v for k, v in row.items() if not k.startswith(("_", "perf/"))} | {
-        "step": row["_step"]
-    }
+def values_of(row):
+    return {name: value for name, value in row.items() if not name.startswith("_")}
