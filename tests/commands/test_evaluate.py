@@ -75,16 +75,20 @@ EVAL = ("eval", "--model_dir=run")
 
 def test_training_writes_what_eval_writes(trained, t2t):
     t2t(*EVAL, "--output_dir=again", "--step=4")
-    for name in ("results-000004.json", "echoes-000004.jsonl"):
-        assert (trained / "again" / name).read_text() == (trained / "run/eval" / name).read_text()
-    lines = (trained / "again" / "echoes-000004.jsonl").read_text().splitlines()
-    first, *_ = records = [json.loads(line) for line in lines]
+    (found,) = read_results(trained / "again")
+    in_training = next(x for x in read_results(trained / "run/eval") if x.step == 4)
+    assert found.settings == in_training.settings
+    result, before = (x.results["echoes"] for x in (found, in_training))
+    assert result.metrics == pytest.approx(before.metrics)
+    assert result.baselines == before.baselines
+    first, *_ = records = found.records("echoes")
+    assert [r["prediction"] for r in records] == [
+        r["prediction"] for r in in_training.records("echoes")
+    ]
     assert [record["number"] for record in records] == list(range(9))
     assert {"inputs": "say w0", "targets": "w0"}.items() <= first.items()
     assert {"prediction", "prediction_score", "score", "tokens", "correct"} <= first.keys()
     assert first["metrics"] == {"exact_match": float(first["prediction"] == "w0")}
-    (found,) = read_results(trained / "again")
-    result = found.results["echoes"]
     assert set(result.intervals) == {"loss", "token_accuracy", "exact_match", "bleu"}
     loss = -sum(r["score"] for r in records) / sum(r["tokens"] for r in records)
     assert result.metrics["loss"] == pytest.approx(loss, rel=1e-5)
