@@ -110,6 +110,10 @@ def _differences(
                 f"{_command(names[1], first)}."
             )
         found[task] = compare_records(*records, _registered(task), samples)
+        if not found[task]:
+            raise UserError(
+                f"Task '{task}' has no metrics to compare: its examples have no targets."
+            )
         known = {difference.metric for difference in found[task]}
         missing = first.results[task].metrics.keys() - known - {"invalid_predictions"}
         if missing:

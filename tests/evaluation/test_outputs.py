@@ -12,6 +12,7 @@ from t2t.data.sources import InMemoryDataSource
 from t2t.data.tasks import Task
 from t2t.decoding.scorer import Scorer
 from t2t.evaluation import metrics, postprocessors
+from t2t.evaluation.comparison import compare_records
 from t2t.evaluation.evaluator import Evaluator
 from t2t.evaluation.policy import EvalPolicy
 from t2t.models.definition import Model
@@ -133,3 +134,29 @@ def test_predictions_that_are_no_label_are_wrong_and_counted():
     assert [record["prediction_value"] for record in result.records] == [-1] * 3
     plain = evaluate(answered(metrics.exact_match), T5)
     assert "invalid_predictions" not in plain.metrics
+
+
+def test_groups_from_text_through_files_to_comparison():
+    """ReCoRD's shape: a query has several answers, each an example; only the first counts."""
+    inputs = texts([1, 1, 4, 6, 6])
+    examples = [
+        {"inputs": x, "targets": "3 4", "answers": [x, "3"], "idx/passage": 0, "idx/query": q}
+        for x, q in zip(inputs, (7, 7, 8, 9, 9), strict=True)
+    ]
+    source = InMemoryDataSource({"validation": examples})
+    metric_fns = (metrics.deduplicate_metric(metrics.squad), in_all)
+    task = Task("record", source, BOTH, metric_fns=metric_fns, postprocess_fn=postprocessors.record)
+    result = evaluate(task, T5)
+    told = [json.loads(json.dumps(record)) for record in result.records]
+    assert ["metrics" in record for record in told] == [True, False, True, True, False]
+    values = [record["metrics"]["f1"] for record in told if "metrics" in record]
+    assert result.metrics["f1"] == pytest.approx(np.mean(values))
+    assert set(result.intervals) == {"loss", "token_accuracy", "em", "f1", "groups"}
+    found = {d.metric: d for d in compare_records(told, told, task, samples=100)}
+    assert set(found) == set(result.intervals)
+    assert found["f1"].ties == 3
+    assert found["groups"].first == 3
+
+
+def in_all(targets, predictions):
+    return {"groups": len({target["group"] for target in targets})}
