@@ -63,7 +63,7 @@ class PredictionReader:
     def _said(self, path: Path) -> dict[Key, Said]:
         if path.name not in self._files:
             records: dict[Key, Said] = {}
-            with contextlib.suppress(OSError), path.open(encoding="utf-8") as file:
+            with contextlib.suppress(OSError), path.open("rb") as file:
                 for _, line in zip(range(_MOST_READ), file, strict=False):
                     with contextlib.suppress(ValueError, KeyError, TypeError):
                         key, said = _record(json.loads(line))

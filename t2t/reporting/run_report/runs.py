@@ -107,8 +107,9 @@ class RunReader:
     def signature(self) -> tuple[Any, ...]:
         """Differs when there is something new to read."""
         run = self._run
-        files = [run.metrics, run.config, run.starts, run.checkpoints, run.predictions]
-        return tuple(_stamp(file) for file in files)
+        files = [_stamp(file) for file in (run.metrics, run.config, run.starts)]
+        folders = [_names(folder) for folder in (run.checkpoints, run.predictions)]
+        return *files, *folders
 
     def read(self, name: str) -> Run:
         """The run as it is now, under a name for the page."""
@@ -168,6 +169,10 @@ def names_of(paths: Sequence[str]) -> list[str]:
     raise UserError(f"'{twice}' is given twice.")
 
 
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
 def _stamp(path: Path) -> tuple[int, float] | None:
     """Size and time of the last change; None if there is no such file."""
     with contextlib.suppress(Exception):  # stores have errors of their own
@@ -185,7 +190,7 @@ def _changed(path: Path) -> float | None:
 
 def _text(path: Path) -> str:
     with contextlib.suppress(OSError):
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_bytes().decode("utf-8", "replace")
     return ""
 
 
@@ -205,9 +210,7 @@ def _json_lines(text: str) -> list[dict[str, Any]]:
 
 
 def _checkpoints(folder: Path) -> list[int]:
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+    return sorted(int(name) for name in _names(folder) if name.isdecimal())
 
 
 def _results(folder: Path) -> dict[int, dict[str, Any]]:
