@@ -5,6 +5,7 @@ import sys
 import jax
 import pytest
 
+from t2t import config
 from t2t.cli import main
 from t2t.errors import UserError
 from t2t.training.logging import MetricsLog
@@ -106,3 +107,32 @@ def test_a_missing_package_is_said_before_anything_is_written(
 def test_two_of_a_kind_are_refused(experiment):
     with pytest.raises(UserError, match="Failing 2 times"):
         train(**experiment, trackers=[Failing(), Failing()])
+
+
+def test_they_are_named_in_gin():
+    arguments = {
+        "model_dir": "'run'",
+        "mixture": "'m'",
+        "sequence_length": "{'inputs': 8, 'targets': 8}",
+        "batch_size": "8",
+        "total_steps": "1",
+        "model": "%MODEL",
+        "optimizer": "@adamw()",
+    }
+    bindings = [f"train.{name} = {value}" for name, value in arguments.items()]
+    bindings += ["adamw.learning_rate = @constant_schedule()", "constant_schedule.peak = 1.0"]
+    bindings += ["Wandb.project = 'mine'", "Wandb.tags = ('a', 'b')", "MLflow.name = 'x'"]
+
+    def trackers(value):
+        config.load(["models/bytes_tiny.gin"], [*bindings, f"train.trackers = {value}"])
+        return config.arguments_of(train)["trackers"]
+
+    assert trackers("[@Wandb(), @MLflow()]") == [
+        Wandb(project="mine", tags=("a", "b")),
+        MLflow(name="x"),
+    ]
+    assert "Wandb.project = 'mine'" in config.operative_config()
+    with pytest.raises(UserError, match=r"train\.trackers = .*a tuple of a Tracker each"):
+        trackers("[@Wandb, @MLflow()]")
+    with pytest.raises(UserError, match="Did you mean 'Wandb'"):
+        trackers("[@WandB()]")
