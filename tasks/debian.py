@@ -56,7 +56,8 @@ def plain(description: str) -> tuple[str, str]:
             paragraphs += "\n" + text
         else:
             paragraphs += " " + text
-    return synopsis.strip(), re.sub(r" *\n *", "\n", paragraphs).strip()
+    paragraphs = re.sub(r" *\n *", "\n", paragraphs)
+    return synopsis.strip(), re.sub(r"\n{3,}", "\n\n", paragraphs).strip()
 
 
 @functools.lru_cache(maxsize=1)

@@ -59,10 +59,12 @@ def test_records_of_an_index():
 
 
 def test_descriptions_lose_their_line_breaks_but_for_lists():
-    field = "a thing\n First line\n goes on.\n .\n It has:\n  * this\n  * that\n - more\n End."
+    field = (
+        "a thing\n First line\n goes on.\n .\n .\n It has:\n .\n  * this\n  * that\n - more\n End."
+    )
     assert module("debian").plain(field) == (
         "a thing",
-        "First line goes on.\n\nIt has:\n* this\n* that\n- more End.",
+        "First line goes on.\n\nIt has:\n\n* this\n* that\n- more End.",
     )
     assert module("debian").plain("alone") == ("alone", "")
 

@@ -27,6 +27,7 @@ Dir::Etc::SourceParts "/dev/null";
 Acquire::Languages {{ {languages} }};
 Acquire::GzipIndexes "false";
 Acquire::Retries "3";
+APT::Update::Error-Mode "any";
 APT::Architecture "amd64";
 APT::Sandbox::User "";
 """
