@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +41,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     if args.samples < 100:
         raise UserError(f"--samples must be at least 100, got {args.samples}.")
     import_modules(args.imports)
+    from t2t.evaluation.result_files import to_json
     from t2t.reporting.comparisons import print_differences
     from t2t.reporting.whole_files import whole_file
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         compared.append({"run_a": args.first, "run_b": name, **steps, "tasks": rows})
     if args.output:
         with whole_file(args.output, "w") as file:
-            json.dump(compared, file, ensure_ascii=False, indent=1)
+            file.write(to_json(compared, indent=1) + "\n")
     return 0
 
 

@@ -132,11 +132,10 @@ def _of_means(first: Records, second: Records, samples: int) -> dict[str, _Pair]
     names = dict.fromkeys(name for record in first for name in record.get("metrics", {}))
     found: dict[str, _Pair] = {}
     for name in names:
-        columns = [
-            [r["metrics"].get(name) for r in records if "metrics" in r]
+        values = [
+            np.array([r["metrics"][name] for r in records if name in r.get("metrics", {})], float)
             for records in (first, second)
         ]
-        values = [np.array([x for x in c if x is not None], np.float64) for c in columns]
         if len(values[0]) == len(values[1]):
             sides = [dataclasses.replace(of_means({name: v}), samples=samples) for v in values]
             found[name] = sides[0], sides[1], values[1] - values[0]

@@ -65,16 +65,15 @@ def write_results(
     Each file is written whole or not at all.
     """
     for task, result in results.items():
-        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in result.records]
+        lines = [to_json(record) + "\n" for record in result.records]
         _write(_records_path(folder, task, step), "".join(lines))
     everything = {
         "step": step,
         "settings": settings,
-        "metrics": _finite(flat_metrics(results)),
+        "metrics": flat_metrics(results),
         "tasks": {task: _as_json(result) for task, result in results.items()},
     }
-    text = json.dumps(everything, ensure_ascii=False, indent=1)
-    _write(folder / f"results-{step:06d}.json", text + "\n")
+    _write(folder / f"results-{step:06d}.json", to_json(everything, indent=1) + "\n")
 
 
 def read_results(folder: Path) -> list[StoredResults]:
@@ -104,17 +103,21 @@ def _stored(read: Mapping[str, Any], folder: Path) -> StoredResults:
 def _as_json(result: TaskResult) -> dict[str, Any]:
     return {
         "num_examples": result.num_examples,
-        "metrics": _finite(result.metrics),
+        "metrics": result.metrics,
         "intervals": {
             name: [i.low, i.high] for name, i in result.intervals.items() if not math.isnan(i.low)
         },
-        "baselines": _finite(result.baselines),
+        "baselines": result.baselines,
     }
 
 
-def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN."""
-    return {name: x if math.isfinite(x) else None for name, x in metrics.items()}
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON that any program reads: it has no NaN and no infinity, so these become null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
+        return json.dumps(finite, ensure_ascii=False, indent=indent)
 
 
 def _records_path(folder: Path, task: str, step: int) -> Path:

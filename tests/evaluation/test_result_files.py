@@ -4,6 +4,7 @@ import math
 import pytest
 
 from t2t.errors import UserError
+from t2t.evaluation.comparison import compare_records
 from t2t.evaluation.confidence import Interval
 from t2t.evaluation.result_files import check_writable, read_results, write_results
 from t2t.evaluation.results import TaskResult
@@ -29,6 +30,16 @@ def test_what_is_written_is_read(tmp_path):
     written = json.loads((tmp_path / "results-000007.json").read_text())
     assert written["metrics"] == {"a:b/accuracy": 50.0, "a:b/auc-roc": None}
     assert {path.name for path in tmp_path.iterdir()} == {"results-000007.json", "a:b-000007.jsonl"}
+
+
+def test_what_json_has_no_number_for_is_null(tmp_path):
+    record = {"number": 0, "score": math.nan, "metrics": {"f1": -math.inf}, "inputs": "NaN é"}
+    write_results({"a": TaskResult(1, {}, {}, (record,))}, tmp_path, 1, {})
+    (line,) = (tmp_path / "a-000001.jsonl").read_text(encoding="utf-8").splitlines()
+    assert line == '{"number": 0, "score": null, "metrics": {"f1": null}, "inputs": "NaN é"}'
+    (stored,) = read_results(tmp_path)
+    found = compare_records(stored.records("a"), stored.records("a"))
+    assert [math.isnan(difference.first) for difference in found] == [True]
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
