@@ -11,7 +11,7 @@ from t2t.data.features import Feature
 from t2t.data.fetching import archives_of, fetch
 from t2t.data.mixtures import Mixture
 from t2t.data.registry import get_mixture_or_task
-from t2t.data.sources import InMemoryDataSource
+from t2t.data.sources import InMemoryDataSource, debian
 from t2t.data.sources.archives import Archive, ArchiveDataSource
 from t2t.data.sources.debian import index
 from t2t.data.tasks import Task
@@ -107,7 +107,21 @@ def test_packages_of_apt_need_its_indices_first(folder, programs):
     assert [call.split()[3] for call in programs.calls()] == ["update", "download"]
 
 
-def test_apt_has_lists_of_its_own_and_no_root(folder, programs):
+def sources_of(folder):
+    return (folder / "apt" / "sources.list").read_text()
+
+
+def test_apt_checks_signatures_with_debians_keys_where_they_are(folder, monkeypatch, tmp_path):
+    monkeypatch.setattr(debian, "_KEYRING", tmp_path / "keys.gpg")
+    debian.prepare_apt(folder)
+    assert sources_of(folder) == "deb http://deb.debian.org/debian bookworm main\n"
+    (tmp_path / "keys.gpg").touch()
+    debian.prepare_apt(folder)
+    assert f"deb [signed-by={tmp_path}/keys.gpg] http" in sources_of(folder)
+
+
+def test_apt_has_lists_of_its_own_and_no_root(folder, programs, monkeypatch):
+    monkeypatch.setattr(debian, "_KEYRING", folder / "none")
     list(fetch(task("a", INDEX), mirror="http://mirror.example/debian"))
     settings = (folder / "apt" / "apt.conf").read_text()
     for name, where in (
@@ -120,8 +134,7 @@ def test_apt_has_lists_of_its_own_and_no_root(folder, programs):
     ):
         assert f'{name} "{where}";' in settings
     assert 'Acquire::Languages { "en"; "de"; "fr"; "it"; "da"; };' in settings
-    sources = (folder / "apt" / "sources.list").read_text()
-    assert sources == "deb http://mirror.example/debian bookworm main\n"
+    assert sources_of(folder) == "deb http://mirror.example/debian bookworm main\n"
     assert INDEX.text() == "text\n"
 
 

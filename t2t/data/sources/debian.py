@@ -13,6 +13,7 @@ MIRROR = "http://deb.debian.org/debian"
 RELEASE = "bookworm"
 LANGUAGES = ("en", "de", "fr", "it", "da")
 
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")  # Ubuntu can have it, too
 _CONFIGURATION = """\
 #clear Acquire::Languages;
 #clear APT::Architectures;
@@ -63,7 +64,8 @@ def prepare_apt(folder: Path, mirror: str = MIRROR) -> list[str]:
     for name in ("state", "lists/partial", "cache/archives/partial"):
         (own / name).mkdir(parents=True, exist_ok=True)
     (own / "status").touch()
-    (own / "sources.list").write_text(f"deb {mirror} {RELEASE} main\n", encoding="utf-8")
+    keys = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
+    (own / "sources.list").write_text(f"deb {keys}{mirror} {RELEASE} main\n", encoding="utf-8")
     languages = " ".join(f'"{language}";' for language in LANGUAGES)
     text = _CONFIGURATION.format(folder=own, languages=languages)
     (own / "apt.conf").write_text(text, encoding="utf-8")
