@@ -164,7 +164,8 @@ class Journal:
 
     def finish(self) -> None:
         """Notes that there is a result for every item."""
-        self._note(self._state)
+        self._whole = self._state
+        self._note(self._whole)
 
     def remove(self) -> None:
         """Removes it, when nobody needs it any more."""

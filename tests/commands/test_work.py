@@ -50,11 +50,11 @@ def work_of(*words, window=2, monkeypatch=None, place=(0, 1)):
     return Work(args, inputs_of(args), window)
 
 
-def do(work, settings=(), stop=None):
+def do(work, settings=(), stop=None, opened=open_output):
     """Numbers and texts, in capitals; ends by an error after `stop` records of a part."""
     asked = 0
     for part in work.parts(dict(settings)):
-        with part.begun(open_output) as (items, write):
+        with part.begun(opened) as (items, write):
             for n, item in enumerate(items):
                 if n == stop:
                     raise UserError("stopped")
@@ -115,6 +115,24 @@ def test_who_comes_after_a_stop_goes_on(tmp_path, source, stop):
     assert (tmp_path / "out.txt").read_text() == lines()
     assert len(list(tmp_path.iterdir())) == 2
     assert do(work_of(*words)) == 11  # nothing is left to go on from
+
+
+def test_an_end_while_the_output_is_written_costs_nothing(tmp_path, source):
+    words = ("--input", source, "--output", tmp_path / "out.txt")
+
+    @contextlib.contextmanager
+    def full(path):
+        with open(path, "w") as file:
+            file.write("half a line")
+        raise UserError("no space")
+        yield
+
+    with pytest.raises(UserError, match="no space"):
+        do(work_of(*words), opened=full)
+    assert not (tmp_path / "out.txt").exists()
+    assert do(work_of(*words)) == 0
+    assert (tmp_path / "out.txt").read_text() == lines()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_processes_go_on_together(monkeypatch, tmp_path, source):
