@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)(#[^)\s]*)?\)")
+BEHIND_GUIDES = "---\nsearch:\n  boost: 0.2\n---\n\n"  # among what the search finds
 LANGUAGES = {".py": "python", ".gin": "python", ".sh": "bash", ".toml": "toml", ".md": "markdown"}
 
 
@@ -29,7 +30,7 @@ def on_files(files, config):
     """Adds what is not in docs/: the reference and files that pages link to."""
     from mkdocs.structure.files import File
 
-    made = {f"reference/{name}": text for name, text in _reference().items()}
+    made = {f"reference/{name}": BEHIND_GUIDES + text for name, text in _reference().items()}
     for file in files.documentation_pages():
         for path, _ in LINK.findall(file.content_string):
             target = _in_repository(file.src_uri, path)
@@ -78,4 +79,4 @@ def _shown(path):
     else:
         text = place.read_text(encoding="utf-8")
     language = LANGUAGES.get(place.suffix, "text")
-    return f"# {path}\n\n~~~~~~{language}\n{text}\n~~~~~~\n"
+    return f"{BEHIND_GUIDES}# {path}\n\n~~~~~~{language}\n{text}\n~~~~~~\n"
