@@ -8,8 +8,8 @@ from t2t.data.preprocessors import rekey, text_to_text
 from t2t.data.registry import MixtureRegistry, TaskRegistry
 from t2t.data.sources import InMemoryDataSource
 from t2t.data.vocabularies import ByteVocabulary
-from t2t.evaluation.policy import EvalPolicy
 from t2t.evaluation.metrics import exact_match
+from t2t.evaluation.policy import EvalPolicy
 from t2t.models.presets import t5
 from t2t.training import optimizers, schedules
 from t2t.training.checkpoints import CheckpointPolicy
