@@ -1,7 +1,8 @@
 """Byte versions of tasks and mixtures: `byt5_glue_cola_v002`, `byt5_all_proportional`.
 
-Of all in `tasks/` that are in a published vocabulary of pieces, T5's or mT5's. Spans of 3 pieces
-become spans of 20 bytes (ByT5: Xue et al., arXiv 2105.13626, section 3.1).
+Of all in `tasks/` that are in a published vocabulary of pieces, T5's or mT5's; what is there in
+both, `xsum` and `mt5_xsum`, once: `byt5_xsum`. Spans of 3 pieces become spans of 20 bytes (ByT5:
+Xue et al., arXiv 2105.13626, section 3.1).
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from t2t.data.registry import MixtureRegistry, TaskRegistry
 from t2t.data.tasks import Task
 from t2t.data.vocabularies import PublishedVocabulary
 
-PREFIX = "byt5_"
+PREFIX, OTHER_PREFIX = "byt5_", "mt5_"
 BYTES_PER_SPAN = 20.0
 
 
@@ -50,5 +51,5 @@ def of_bytes(objective: Objective | None) -> Objective | None:
 
 for _registry in (TaskRegistry, MixtureRegistry):  # `names` imports all of tasks/ first
     for _name in _registry.names():
-        if in_pieces(_registry.get(_name)):
+        if not _name.startswith(OTHER_PREFIX) and in_pieces(_registry.get(_name)):
             in_bytes(_registry.get(_name))

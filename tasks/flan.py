@@ -9,7 +9,7 @@ alike. For files with a task each, or the names of tasks in them, see `t2t.add_c
 
 from pathlib import Path
 
-from t2t_tasks.t5_features import BYT5_FEATURES, T5_FEATURES
+from t2t_tasks.t5_features import T5_FEATURES
 
 from t2t.data.registry import MixtureRegistry, TaskRegistry
 from t2t.data.sources import JsonLinesDataSource
@@ -29,7 +29,9 @@ PARTS = {
 }
 """Weight of each part, and the files that are drawn from."""
 
-_FETCH = "hf download --repo-type dataset SirNeural/flan_v2 --local-dir"
+_FETCH = (
+    "pip install huggingface_hub && hf download --repo-type dataset SirNeural/flan_v2 --local-dir"
+)
 
 
 class _Part(JsonLinesDataSource):
@@ -53,18 +55,16 @@ class _Part(JsonLinesDataSource):
         return tuple(found[:1])
 
 
-for _prefix, _features in (("", T5_FEATURES), ("byt5_", BYT5_FEATURES)):
-    for _part, (_, _kinds) in PARTS.items():
-        _tasks = [
-            TaskRegistry.add(
-                f"{_prefix}flan2022_{_part}_{_kind}",
-                source=_Part(f"{_part}_{_kind}"),
-                output_features=_features,
-            )
-            for _kind in _kinds
-        ]
-        MixtureRegistry.add(f"{_prefix}flan2022_{_part}", _tasks, default_rate=1.0)
-    MixtureRegistry.add(
-        f"{_prefix}flan2022",
-        [(f"{_prefix}flan2022_{_part}", _weight) for _part, (_weight, _) in PARTS.items()],
-    )
+for _part, (_, _kinds) in PARTS.items():
+    _tasks = [
+        TaskRegistry.add(
+            f"flan2022_{_part}_{_kind}",
+            source=_Part(f"{_part}_{_kind}"),
+            output_features=T5_FEATURES,
+        )
+        for _kind in _kinds
+    ]
+    MixtureRegistry.add(f"flan2022_{_part}", _tasks, default_rate=1.0)
+MixtureRegistry.add(
+    "flan2022", [(f"flan2022_{_part}", _weight) for _part, (_weight, _) in PARTS.items()]
+)

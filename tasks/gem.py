@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from t2t_tasks.summarization import ROUGE
-from t2t_tasks.t5_features import BYT5_FEATURES, MT5_FEATURES, T5_FEATURES
+from t2t_tasks.t5_features import MT5_FEATURES, T5_FEATURES
 
 from t2t.data.preprocessors import Preprocessor
 from t2t.data.preprocessors.data_to_text import dialog_acts, highlighted_cells, joined
@@ -112,7 +112,7 @@ _SOURCES = {
     for name, (_, _, splits) in CONFIGS.items()
 }
 
-for _prefix, _features in (("", T5_FEATURES), ("mt5_", MT5_FEATURES), ("byt5_", BYT5_FEATURES)):
+for _prefix, _features in (("", T5_FEATURES), ("mt5_", MT5_FEATURES)):
     for _name, (_start, _describe, _) in CONFIGS.items():
         _rouge = functools.partial(ROUGE, any_script=True) if _name in _OTHER_TARGETS else ROUGE
         TaskRegistry.add(

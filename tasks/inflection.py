@@ -8,11 +8,11 @@ import gzip
 import re
 import zlib
 
-from t2t.data.features import Feature
+from t2t_tasks.t5_features import BYT5_FEATURES
+
 from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources.archives import Archive, ArchiveDataSource
-from t2t.data.vocabularies import ByteVocabulary
 from t2t.evaluation.metrics import exact_match
 
 ARCHIVE = Archive(
@@ -68,13 +68,11 @@ def suffix_rules(inputs: str) -> str:
     return lemma.removesuffix("e") + suffix
 
 
-_bytes = Feature(ByteVocabulary(extra_ids=125))
-
 TaskRegistry.add(
     "inflection",
     source=ArchiveDataSource(forms, ["train", "validation"], [ARCHIVE]),
     preprocessors=[text_to_text("inflect {tag}: {lemma}", "{form}")],
-    output_features={"inputs": _bytes, "targets": _bytes},
+    output_features=BYT5_FEATURES,
     metric_fns=[exact_match],
     baseline_fn=suffix_rules,
 )

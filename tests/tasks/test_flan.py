@@ -31,7 +31,9 @@ def test_weights_of_the_parts_and_of_their_files(folder):
 
 def test_a_file_is_read_packed_or_not(folder):
     task = TaskRegistry.get("flan2022_cot_zs_opt")
-    with pytest.raises(UserError, match=r"cot_zs_opt_train.jsonl.gz' is not in .*`hf download"):
+    with pytest.raises(
+        UserError, match=r"cot_zs_opt_train.jsonl.gz' is not in .* && hf download --repo"
+    ):
         task.raw_examples("train")
     example = {"inputs": "Why?", "targets": "Because.", "task": "cot"}
     packed = gzip.compress((json.dumps(example) + "\n").encode())

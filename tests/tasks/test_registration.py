@@ -46,6 +46,12 @@ def data_sets():
     return sorted({source._name for source in sources if isinstance(source, TfdsDataSource)})
 
 
+def test_a_task_has_one_version_in_bytes():
+    names = set(TaskRegistry.names())
+    assert {"byt5_xsum", "byt5_mc4.de", "byt5_natural_instructions_xlingual"} <= names
+    assert not [name for name in names if name.startswith("byt5_mt5_")]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_commands_that_prepare_data_sets_find_them(tmp_path):
     """Up to the download; TFDS refuses to prepare versions that are neither of these two."""
