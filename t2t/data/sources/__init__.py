@@ -1,5 +1,7 @@
 """Random-access sources of raw examples. Importing this imports no optional library."""
 
+from t2t.data.sources.archives import Archive as Archive
+from t2t.data.sources.archives import ArchiveDataSource as ArchiveDataSource
 from t2t.data.sources.array_record import ArrayRecordFile as ArrayRecordFile
 from t2t.data.sources.base import DataSource as DataSource
 from t2t.data.sources.base import Example as Example
