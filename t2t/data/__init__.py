@@ -1,1 +1,1 @@
-"""Text in, token batches out; no JAX here, and Grain only in `pipeline`."""
+"""Text in, token batches out; no JAX here, and Grain only in `draws`."""

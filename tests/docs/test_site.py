@@ -2,7 +2,6 @@
 
 import importlib.util
 import re
-import sys
 
 import pytest
 import yaml
@@ -10,13 +9,17 @@ import yaml
 from tests.docs.pages import ROOT
 
 
+def loaded(name):
+    """A module of tools/site, which mkdocs loads by its path."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/site/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def reference():
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools/site/reference.py")
-    module = sys.modules["reference"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module.pages(ROOT)
-    del sys.modules["reference"]
+    return loaded("reference").pages(ROOT)
 
 
 def test_every_page_is_in_the_navigation():
@@ -47,3 +50,9 @@ def test_the_reference_has_every_package_and_name(reference):
         assert f"[{name}]" in index
         assert f"::: {name.rpartition('.')[0]}\n" in "".join(reference.values())
     assert not re.search(r"\]\[[\w.]*\._\w+\]", index)
+
+
+def test_flags_are_whole_and_tags_as_they_are():
+    html = '<!-- --no --><code title="--no">t2t --gin.train.seed=1</code> a--b'
+    made = loaded("hooks").on_page_content(html, page=None, config=None, files=None)
+    assert made == html.replace("--gin.train.seed", '<span class="flag">--gin.train.seed</span>')

@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: the API reference, and files of the repository that pages link to.
+"""Hooks of mkdocs: the API reference, files of the repository that pages link to, flags unbroken.
 
 A link from a page to `../gin/quickstart.gin` works on GitHub as it stands. The site has no such
 file, so it gets a page with the file's text, and the link leads there.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)(#[^)\s]*)?\)")
+TAG_OR_FLAG = re.compile(r"(<[^>]*>)|(?<![\w-])(--[a-z][\w.]*)")
 BEHIND_GUIDES = "---\nsearch:\n  boost: 0.2\n---\n\n"  # among what the search finds
 LANGUAGES = {".py": "python", ".gin": "python", ".sh": "bash", ".toml": "toml", ".md": "markdown"}
 
@@ -51,6 +52,11 @@ def on_page_markdown(markdown, page, config, files):
         return f"]({posixpath.relpath(target, posixpath.dirname(uri) or '.')}{link[2] or ''})"
 
     return LINK.sub(changed, markdown)
+
+
+def on_page_content(html, page, config, files):
+    """Keeps lines from ending within a flag, which browsers break behind its hyphens."""
+    return TAG_OR_FLAG.sub(lambda m: m[1] or f'<span class="flag">{m[2]}</span>', html)
 
 
 def _reference():
