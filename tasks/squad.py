@@ -19,37 +19,24 @@ def first_answer(decoded: str, example: Any = None, is_target: bool = False) -> 
     return [decoded] if is_target else decoded
 
 
-_squad = TfdsDataSource("squad/v1.1:3.0.0", ("train", "validation"))
+_source = TfdsDataSource("squad/v1.1:3.0.0", ("train", "validation"))
+_FORMS = {
+    "squad_v010_allanswers": (squad(), postprocessors.qa, metrics.squad),
+    "squad_v010_context_free": (squad(include_context=False), postprocessors.qa, metrics.squad),
+    "squad_v010_allanswers_span": (
+        squad_span_space_tokenized,
+        postprocessors.span_qa,
+        metrics.span_squad,
+    ),
+    "squad_v010": (squad(), first_answer, metrics.squad),
+}
 
-TaskRegistry.add(
-    "squad_v010_allanswers",
-    source=_squad,
-    preprocessors=[squad()],
-    output_features=T5_FEATURES,
-    postprocess_fn=postprocessors.qa,
-    metric_fns=[metrics.squad],
-)
-TaskRegistry.add(
-    "squad_v010_context_free",
-    source=_squad,
-    preprocessors=[squad(include_context=False)],
-    output_features=T5_FEATURES,
-    postprocess_fn=postprocessors.qa,
-    metric_fns=[metrics.squad],
-)
-TaskRegistry.add(
-    "squad_v010_allanswers_span",
-    source=_squad,
-    preprocessors=[squad_span_space_tokenized],
-    output_features=T5_FEATURES,
-    postprocess_fn=postprocessors.span_qa,
-    metric_fns=[metrics.span_squad],
-)
-TaskRegistry.add(
-    "squad_v010",
-    source=_squad,
-    preprocessors=[squad()],
-    output_features=T5_FEATURES,
-    postprocess_fn=first_answer,
-    metric_fns=[metrics.squad],
-)
+for _name, (_preprocessor, _postprocess_fn, _metric_fn) in _FORMS.items():
+    TaskRegistry.add(
+        _name,
+        source=_source,
+        preprocessors=[_preprocessor],
+        output_features=T5_FEATURES,
+        postprocess_fn=_postprocess_fn,
+        metric_fns=[_metric_fn],
+    )
