@@ -36,8 +36,11 @@ assert not {"tensorflow_datasets", "sklearn", "scipy", "gcsfs"} & set(sys.module
 def test_importing_all_tasks_is_quick_and_needs_neither_network_nor_vocabulary(monkeypatch):
     monkeypatch.setenv("T2T_T5_VOCABULARY", "/none.model")
     command = [sys.executable, "-c", IMPORT]
-    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
-    assert min(float(run.stdout) for run in runs) < 1.0
+    for _ in range(3):  # one may be slow for other reasons
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        if (seconds := float(run.stdout)) < 1.0:
+            break
+    assert seconds < 1.0
 
 
 def data_sets():
