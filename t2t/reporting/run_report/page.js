@@ -89,7 +89,8 @@
     }
     let [low, high] = [ys.reduce((a, b) => Math.min(a, b)), ys.reduce((a, b) => Math.max(a, b))];
     if (low === high) [low, high] = view.log ? [low / 2, high * 2] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
-    const first = Math.min(0, ...xs.slice(0, 1)), last = xs.reduce((a, b) => Math.max(a, b)) || 1;
+    const least = xs.reduce((a, b) => Math.min(a, b)), last = xs.reduce((a, b) => Math.max(a, b)) || 1;
+    const first = least > last / 2 && least < last ? least : 0; // what began late fills the chart
     const bend = view.log ? Math.log : (y) => y;
     const px = (x) => LEFT + ((x - first) / (last - first)) * (width - LEFT - RIGHT);
     const py = (y) => HEIGHT - BOTTOM - ((bend(y) - bend(low)) / (bend(high) - bend(low))) * (HEIGHT - TOP - BOTTOM);
@@ -246,7 +247,8 @@
   const source = new Map(parts(document).map((part) => [part.id, part.outerHTML]));
   function replace(text) {
     const page = new DOMParser().parseFromString(text, "text/html");
-    if (all(".tools button", page).length !== all(".tools button").length) { location.reload(); return; }
+    const choices = ".tools button, .tools option, .tools .key";
+    if (all(choices, page).length !== all(choices).length) { location.reload(); return; }
     document.title = page.title;
     const focus = document.activeElement?.id;
     const opened = new Map(all("details[id]").map((d) => [d.id, d.open]));

@@ -34,11 +34,14 @@ def page(runs: Sequence[Run], version: str | None = None) -> str:
     """
     charts = charts_of(runs)
     names = ", ".join(run.name for run in runs)
+    sections = list(_sections(runs, charts))
+    links = [tag("a", title, href=f"#{name}") for name, title, _ in sections]
     content = [
         part("head", _header(runs), element="header"),
         *([_live(version)] if version is not None else []),
+        part("contents", *links, element="nav"),
         _tools(runs, charts),
-        *_sections(runs, charts),
+        *(part(name, tag("h2", title), *content) for name, title, content in sections),
         part("foot", f"Made by t2t {__version__} report{_until(runs)}.",
              element="footer"),
         _data(runs, charts),
@@ -123,7 +126,8 @@ def _keys(charts: Charts) -> Iterator[Markup]:
             yield tag("span", picture, f" {label} ", class_="key")
 
 
-def _sections(runs: Sequence[Run], charts: Charts) -> Iterator[Markup]:
+def _sections(runs: Sequence[Run], charts: Charts) -> Iterator[tuple[str, str, Sequence[Markup]]]:
+    """Identifier, title and content of each."""
     numbers = {id(chart): i for i, chart in enumerate(charts.all())}
 
     def grid(group: Sequence[Chart]) -> Markup:
@@ -135,32 +139,33 @@ def _sections(runs: Sequence[Run], charts: Charts) -> Iterator[Markup]:
         return tag("details", tag("summary", title), content, id=name, **opened)
 
     if charts.loss:
-        yield part("loss", tag("h2", "Loss"), grid(charts.loss))
+        yield "loss", "Loss", [grid(charts.loss)]
     if charts.tasks:
         of_tasks = [
             folded(f"task-{task}", task, grid(group), is_open=i < _OPEN_TASKS)
             for i, (task, group) in enumerate(charts.tasks.items())
         ]
-        yield part("tasks", tag("h2", "Tasks"), *of_tasks)
+        yield "tasks", "Tasks", of_tasks
     if said := predictions(runs):
-        yield part("predictions", tag("h2", "Predictions of the same examples"), *said)
+        yield "predictions", "Predictions of the same examples", said
     if charts.learning_rate or charts.norms:
         parts = (
             [folded("parts", "By part of the model", grid(charts.parts))] if charts.parts else []
         )
         drawn = grid([*charts.learning_rate, *charts.norms])
-        yield part("optimisation", tag("h2", "Optimisation"), drawn, *parts)
+        yield "optimisation", "Optimisation", [drawn, *parts]
     if charts.guard:
-        yield part("guard", tag("h2", "Updates left out"), grid(charts.guard))
+        yield "guard", "Updates left out", [grid(charts.guard)]
     if seen := tokens(runs):
-        yield part("data", tag("h2", "Data"), seen)
+        yield "data", "Data", [seen]
     if charts.speed:
-        yield part("speed", tag("h2", "Speed and time"), grid(charts.speed), *time_splits(runs))
+        yield "speed", "Speed and time", [grid(charts.speed), *time_splits(runs)]
     if charts.other:
-        yield part("other", folded("others", "Other values", grid(charts.other)))
-    yield part("hardware", tag("h2", "Hardware"), hardware(runs))
-    yield part("events", tag("h2", "Events"), *events(runs))
-    yield part("configuration", tag("h2", "Configuration"), *configuration(runs))
+        curves = f"{len(charts.other)} curves"
+        yield "other", "Other values", [folded("others", curves, grid(charts.other))]
+    yield "hardware", "Hardware", [hardware(runs)]
+    yield "events", "Events", list(events(runs))
+    yield "configuration", "Configuration", list(configuration(runs))
 
 
 def _chart(chart: Chart, place: int, runs: Sequence[Run]) -> Markup:

@@ -153,11 +153,13 @@ def events(runs: Sequence[Run]) -> Iterator[Markup]:
     if not found:
         yield tag("p", "None was recorded.")
         return
+    of_run = [[name] for name in _names(runs)] if len(runs) > 1 else [[]]
     rows = [
-        [run_name(i, runs[i].name), count(event.step), clock_time(event.time), event.text]
+        [*of_run[i], count(event.step), clock_time(event.time), event.text]
         for event, i in found[:_MOST_EVENTS]
     ]
-    yield table(["run", "step", "time", "event"], rows, facts=True)
+    heads = [*(["run"] if len(runs) > 1 else []), "step", "time", "event"]
+    yield table(heads, rows, facts=True)
     if len(found) > _MOST_EVENTS:
         yield tag("p", f"and {count(len(found) - _MOST_EVENTS)} more", class_="note")
 

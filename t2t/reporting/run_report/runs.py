@@ -11,7 +11,7 @@ from typing import Any
 
 from t2t.errors import UserError
 from t2t.gin_text import settings_of
-from t2t.paths import run_folder
+from t2t.paths import is_remote, run_folder
 from t2t.reporting.run_report.log_reader import LogReader, Series
 from t2t.reporting.run_report.predictions import PredictionReader, Predictions
 from t2t.training.run_directory import RunDirectory
@@ -160,13 +160,16 @@ def names_of(paths: Sequence[str]) -> list[str]:
     Raises:
       UserError: if one is given twice.
     """
-    parts = [[p for p in re.split(r"[/\\]", path) if p not in ("", ".")] for path in paths]
-    for depth in range(1, max(map(len, parts), default=1) + 1):
+    whole = [path if is_remote(path) else os.path.abspath(path) for path in paths]
+    for path, place in zip(paths, whole, strict=True):
+        if whole.count(place) > 1:
+            raise UserError(f"'{path}' is given twice.")
+    parts = [[part for part in re.split(r"[/\\]", path) if part] for path in whole]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
         names = ["/".join(p[-depth:]) for p in parts]
         if len(set(names)) == len(names):
             return names
-    twice = next(path for path in paths if paths.count(path) > 1)
-    raise UserError(f"'{twice}' is given twice.")
+    return whole
 
 
 def _names(folder: Path) -> list[str]:

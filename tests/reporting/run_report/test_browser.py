@@ -3,6 +3,7 @@
 It is looked for in $CHROME and on the PATH; without one these tests are skipped.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -144,32 +145,55 @@ def test_scale_smoothing_axis_and_runs(opened, report):
     assert "hidden" in page.locator("#loss .plot").first.inner_text()
 
 
-def test_the_live_page_shows_what_is_new_and_keeps_its_place(opened, tmp_path, monkeypatch):
+@contextlib.contextmanager
+def serving(run, monkeypatch):
+    """The address of a run's live page."""
     monkeypatch.setattr(module, "_LOOK_EVERY", 0.0)
-    run = make_run(tmp_path / "run", steps=range(10, 201, 10))
     with Server(LivePage([RunReader(str(run))]), 0) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            page = opened(server.address)
-            page.check("#log")
-            page.locator("#config-0 summary").click()
-            page.locator("#others summary").click()
-            page.evaluate("scrollTo(0, 500)")
-            page.wait_for_timeout(200)
-            before = page.evaluate("scrollY")
-            with (run / "metrics.jsonl").open("a") as file:
-                file.write(json.dumps(entry(210)) + "\n")
-            page.wait_for_selector("text=210 of 400")
-            assert page.evaluate("scrollY") == before > 0
-            assert page.is_checked("#log")
-            assert page.locator("#config-0").get_attribute("open") is not None
-            assert page.locator("#others").get_attribute("open") is not None
-            page.evaluate("scrollTo(0, 0)")
-            chart = page.locator("#loss .chart").first
-            chart.focus()
-            page.keyboard.press("End")
-            assert chart.locator(".tip").inner_text().startswith("step 210")
+            yield server.address
         finally:
             server.shutdown()
             thread.join()
+
+
+def append(run, line):
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def test_the_live_page_shows_what_is_new_and_keeps_its_place(opened, tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", steps=range(10, 201, 10))
+    with serving(run, monkeypatch) as address:
+        page = opened(address)
+        page.check("#log")
+        page.locator("#config-0 summary").click()
+        page.locator("#others summary").click()
+        page.evaluate("scrollTo(0, 500)")
+        page.wait_for_timeout(200)
+        before = page.evaluate("scrollY")
+        append(run, entry(210))
+        page.wait_for_selector("text=210 of 400")
+        assert page.evaluate("scrollY") == before > 0
+        assert page.is_checked("#log")
+        assert page.locator("#config-0").get_attribute("open") is not None
+        assert page.locator("#others").get_attribute("open") is not None
+        page.evaluate("scrollTo(0, 0)")
+        chart = page.locator("#loss .chart").first
+        chart.focus()
+        page.keyboard.press("End")
+        assert chart.locator(".tip").inner_text().startswith("step 210")
+
+
+def test_a_run_that_began_late_fills_its_charts_and_gets_a_key_with_its_first_evaluation(
+    opened, tmp_path, monkeypatch
+):
+    run = make_run(tmp_path / "run", steps=range(610, 700, 10))
+    with serving(run, monkeypatch) as address:
+        page = opened(address)
+        assert "0" not in page.locator("#loss .plot text").all_text_contents()
+        assert page.locator(".tools .key").count() == 0
+        append(run, {"step": 700, "eval/loss": 2.0})
+        page.wait_for_selector(".tools .key")

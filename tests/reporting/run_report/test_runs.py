@@ -123,9 +123,14 @@ def test_what_is_no_run_is_refused(tmp_path):
         RunReader(str(tmp_path / "runs"))
 
 
-def test_names_tell_runs_apart():
+def test_names_tell_runs_apart(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert names_of(["."]) == ["here"]
+    assert names_of([".", "../there"]) == ["here", "there"]
     assert names_of(["/a/run"]) == ["run"]
     assert names_of(["/a/run", "/b/run/"]) == ["a/run", "b/run"]
     assert names_of(["gs://x/one", "two"]) == ["one", "two"]
-    with pytest.raises(UserError, match="given twice"):
-        names_of(["/a/run", "/a/run"])
+    for twice in (["/a/run", "/a/run"], ["run", "./run/"]):
+        with pytest.raises(UserError, match="given twice"):
+            names_of(twice)
