@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -52,7 +53,17 @@ def test_the_reference_has_every_package_and_name(reference):
     assert not re.search(r"\]\[[\w.]*\._\w+\]", index)
 
 
-def test_flags_are_whole_and_tags_as_they_are():
-    html = '<!-- --no --><code title="--no">t2t --gin.train.seed=1</code> a--b'
+def test_lines_end_in_names_and_not_in_flags():
+    html = '<!-- --no --><code title="--no">t2t --gin.train.seed=1</code> a--b <i>t2t.data.rows</i>'
     made = loaded("hooks").on_page_content(html, page=None, config=None, files=None)
-    assert made == html.replace("--gin.train.seed", '<span class="flag">--gin.train.seed</span>')
+    flag, name = "--gin.train.seed", "t2t.data.rows"
+    html = html.replace(flag, f'<span class="flag">{flag}</span>')
+    assert made == html.replace(name, "t2t.<wbr>data.<wbr>rows")
+
+
+def test_code_in_tables_has_no_backslashes():
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="tasks.md"))
+    text = "| a | b |\n|---|---|\n| `x\\|y` | \\| [z](../Makefile) |\n\n`x\\|y`\n"
+    made = loaded("hooks").on_page_markdown(text, page, config=None, files=None)
+    table = text.replace("`x\\|y` |", "`x|y` |")
+    assert made == table.replace("../Makefile", "repository/Makefile.md")

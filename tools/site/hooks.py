@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: the API reference, files of the repository that pages link to, flags unbroken.
+"""Hooks of mkdocs: the API reference, files of the repository that pages link to, ends of lines.
 
 A link from a page to `../gin/quickstart.gin` works on GitHub as it stands. The site has no such
 file, so it gets a page with the file's text, and the link leads there.
@@ -11,7 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)(#[^)\s]*)?\)")
-TAG_OR_FLAG = re.compile(r"(<[^>]*>)|(?<![\w-])(--[a-z][\w.]*)")
+ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+SPAN = re.compile(r"`[^`]*`")
+TAG_FLAG_OR_NAME = re.compile(r"(<[^>]*>)|(?<![\w-])(--[a-z][\w.]*)|\b(t2t(?:\.\w+){2,})")
 BEHIND_GUIDES = "---\nsearch:\n  boost: 0.2\n---\n\n"  # among what the search finds
 LANGUAGES = {".py": "python", ".gin": "python", ".sh": "bash", ".toml": "toml", ".md": "markdown"}
 
@@ -42,7 +44,10 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Lets links to files of the repository lead to their pages."""
+    """Lets links to files of the repository lead to their pages, and code in tables have `|`.
+
+    There GitHub wants a backslash before it, which mkdocs would show.
+    """
     uri = page.file.src_uri
     if uri.startswith("repository/"):
         return markdown
@@ -51,12 +56,20 @@ def on_page_markdown(markdown, page, config, files):
         target = _page_of(_in_repository(uri, link[1]))
         return f"]({posixpath.relpath(target, posixpath.dirname(uri) or '.')}{link[2] or ''})"
 
-    return LINK.sub(changed, markdown)
+    def unescaped(row):
+        return SPAN.sub(lambda span: span[0].replace(r"\|", "|"), row[0])
+
+    return ROW.sub(unescaped, LINK.sub(changed, markdown))
 
 
 def on_page_content(html, page, config, files):
-    """Keeps lines from ending within a flag, which browsers break behind its hyphens."""
-    return TAG_OR_FLAG.sub(lambda m: m[1] or f'<span class="flag">{m[2]}</span>', html)
+    """Lets lines end in long names, behind a dot, and never in a flag, behind its hyphens."""
+
+    def broken(found):
+        tag, flag, name = found.groups()
+        return tag or (flag and f'<span class="flag">{flag}</span>') or name.replace(".", ".<wbr>")
+
+    return TAG_FLAG_OR_NAME.sub(broken, html)
 
 
 def _reference():
