@@ -14,6 +14,7 @@ from t2t.data.objectives import Objective
 from t2t.data.preprocessors import CacheDatasetPlaceholder, Chain, Context, Preprocessor
 from t2t.data.preprocessors.apply import asks_for, name_of, short
 from t2t.data.sources import DataSource, Example
+from t2t.data.sources.records import place_of
 from t2t.errors import UserError, described
 
 
@@ -170,24 +171,35 @@ class Task:
         keys: Sequence[int],
         sequence_length: SequenceLength | None = None,
         chain: Chain | None = None,
+        read_from: Sequence[Example | None] | None = None,
     ) -> list[list[Example]]:
-        """`preprocess` of several raw examples, what is random drawn by key; none of None."""
+        """`preprocess` of several raw examples, what is random drawn by key; none of None.
+
+        Errors tell the file and line of an example, if `read_from`, of which `indices` are, does.
+        """
         chain = chain or self._chain
         context = Context(None, self.output_features, sequence_length)
         made: list[list[Example]] = []
+        index = 0
         with self.named_errors():
-            for raw, index, key in zip(examples, indices, keys, strict=True):
-                if raw is None:
-                    made.append([])
-                else:
-                    context.start(key, index)
-                    made.append(self._checked(chain(raw, context), raw))
+            try:
+                for raw, index, key in zip(examples, indices, keys, strict=True):
+                    if raw is None:
+                        made.append([])
+                    else:
+                        context.start(key, index)
+                        made.append(self._checked(chain(raw, context), raw))
+            except UserError as error:
+                if place := place_of(read_from, index):
+                    raise UserError(f"{error} ({place})") from error
+                raise
         return made
 
     def _checked(self, results: list[Example], raw: Example) -> list[Example]:
         for result in results:
             for name in self.text_features:
-                if not isinstance(result.get(name), str | np.ndarray | list):
+                value = result.get(name)
+                if not isinstance(value, str) and not _may_be_tokens(value):
                     raise UserError(_wrong_feature(name, result, raw))
         return results
 
@@ -222,10 +234,29 @@ class Task:
             raise UserError(f"{prefix}{error}") from error
 
 
+def _may_be_tokens(value: Any) -> bool:
+    """Whether it is an array or a list, but not of texts."""
+    if isinstance(value, np.ndarray):
+        first = value.flat[0] if value.size and value.dtype.kind in "OSU" else None
+    elif isinstance(value, list):
+        first = value[0] if value else None
+    else:
+        return False
+    return not isinstance(first, str | bytes)
+
+
 def _wrong_feature(name: str, result: Example, raw: Example) -> str:
+    the_raw = f"The raw example was {short(raw)}."
     if name not in result:
-        return f"after preprocessing, there is no '{name}'. The raw example was {short(raw)}."
+        return f"after preprocessing, there is no '{name}'. {the_raw}"
+    value = result[name]
+    if isinstance(value, list | np.ndarray):
+        return (
+            f"after preprocessing, '{name}' is a list of texts, {short(value, 60)}; it must be one "
+            f"text, or tokens. Choose one of them in a preprocessor, or return an example for each."
+            f" {the_raw}"
+        )
     return (
-        f"after preprocessing, '{name}' is {type(result[name]).__name__}, neither a string nor "
-        f"tokens. The raw example was {short(raw)}."
+        f"after preprocessing, '{name}' is {type(value).__name__}, neither a string nor tokens. "
+        f"{the_raw}"
     )

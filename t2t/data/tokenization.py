@@ -83,7 +83,13 @@ def _cut(tokens: np.ndarray, length: Any) -> np.ndarray:
 
 
 def _checked(name: str, value: Any, feature: Feature) -> np.ndarray:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise UserError(
+            f"feature '{name}' holds lists of several lengths; it must be "
+            f"{feature.dtype}, rank {feature.rank}."
+        ) from error
     if array.size == 0:
         array = array.astype(feature.dtype)
     kind = np.dtype(feature.dtype).kind

@@ -52,6 +52,9 @@ def test_features_that_are_not_required_may_lack(make_task):
         ({"inputs": 3, "targets": "b"}, None, "'inputs' is int, neither a string nor tokens"),
         ({"inputs": "a", "targets": b"b"}, None, "'targets' is bytes, neither a string nor"),
         ({"inputs": "a", "targets": None}, None, "'targets' is NoneType, neither"),
+        ({"inputs": "a", "targets": ["b", "c"]}, None, "'targets' is a list of texts, ['b', 'c'];"),
+        ({"inputs": np.array(["a"]), "targets": "b"}, None, "'inputs' is a list of texts, array("),
+        ({"targets": np.array([b"a"], object)}, SpanCorruption(), "'targets' is a list of texts"),
         ({"inputs": "a"}, SpanCorruption(), "there is no 'targets'"),
     ],
 )

@@ -23,3 +23,9 @@ def test_ids_without_a_vocabulary_are_free():
     features = {"targets": Feature(PassThroughVocabulary(0), add_eos=False)}
     [example] = tokenize([{"targets": np.array([-1, 10**6])}], features, LENGTH)
     assert example["targets"].tolist() == [-1, 10**6]
+
+
+def test_lists_of_several_lengths_are_refused():
+    features = {"targets": Feature(ByteVocabulary())}
+    with pytest.raises(UserError, match=r"'targets' holds lists of several lengths; .* rank 1"):
+        tokenize([{"targets": [[3], [4, 5]]}], features, LENGTH)

@@ -172,7 +172,7 @@ def build_shard(task: Task, raw: Sequence[Example | None], plan: Plan, number: i
         with task.named_errors():
             given = [raw[index] for index in chunk]
         keys = [randomness.fold(0, plan.split, index) for index in chunk]
-        groups = task.preprocess_batch(given, chunk, keys, chain=chain)
+        groups = task.preprocess_batch(given, chunk, keys, chain=chain, read_from=raw)
         skipped += sum(example is None for example in given)
         dropped += sum(not group for group in groups)
         texts = [example for group in groups for example in group]

@@ -95,5 +95,5 @@ def _sample(
     indices = np.linspace(0, len(raw) - 1, _SAMPLE).astype(int).tolist()
     chain = Chain(task.precache_preprocessors)
     given = read(task, raw, indices)
-    groups = task.preprocess_batch(given, indices, indices, sequence_length, chain)
+    groups = task.preprocess_batch(given, indices, indices, sequence_length, chain, raw)
     return [example for group in groups for example in group]

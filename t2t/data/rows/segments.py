@@ -105,7 +105,7 @@ def read_documents(
     for start in range(0, len(indices), _CHUNK):
         chunk = indices[start : start + _CHUNK]
         keys = [key ^ index for index in chunk]
-        groups = task.preprocess_batch(read(task, raw, chunk), chunk, keys)
+        groups = task.preprocess_batch(read(task, raw, chunk), chunk, keys, read_from=raw)
         examples = [example for group in groups for example in group]
         texts = [example["targets"] for example in examples]
         with task.named_errors():

@@ -11,6 +11,12 @@ from typing import Any
 from t2t.data.sources.skipped import BadRecordError, OnBadRecord, SkippedRecords
 
 
+def place_of(examples: Sequence[Any] | None, index: int) -> str:
+    """The file and line, or record, that an example comes from; "" where none is known."""
+    place = getattr(examples, "place", None)
+    return place(index) if place else ""
+
+
 class RecordFile(abc.ABC):
     """Random access to the records of one file.
 
@@ -142,25 +148,34 @@ class FileRecords(Sequence[Any]):
     def __getitem__(self, index):
         if not 0 <= index < len(self):
             raise IndexError(index)
-        number = bisect.bisect_right(self._first, index) - 1
-        record = index - self._first[number]
+        number, record = self._located(index)
         try:
             return self._files[number].read(record)
         except BadRecordError as error:
             return self._bad(number, record, str(error), error)
 
+    def place(self, index: int) -> str:
+        """Where a record is, for messages: "JSON Lines file 'x.jsonl', line 3"."""
+        number, record = self._located(index)
+        return self._files[number].describe(record, "").rstrip()
+
     def read_range(self, start: int, stop: int) -> list[Any]:
         """The records from `start` to before `stop`; neighbours are quicker read together."""
         if not 0 <= start < stop <= len(self):
             raise IndexError(f"{start}:{stop}")
-        number = bisect.bisect_right(self._first, start) - 1
+        number, record = self._located(start)
         first = self._first[number]
         if stop <= self._first[number + 1]:
             try:
-                return self._files[number].read_range(start - first, stop - first)
+                return self._files[number].read_range(record, stop - first)
             except BadRecordError:
                 pass  # one by one, to say which or to leave it out
         return [self[index] for index in range(start, stop)]
+
+    def _located(self, index: int) -> tuple[int, int]:
+        """Number of the file, and of the record in it."""
+        number = bisect.bisect_right(self._first, index) - 1
+        return number, index - self._first[number]
 
     def _bad(
         self, number: int, record: int, problem: str, cause: BadRecordError | None = None

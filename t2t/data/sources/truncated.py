@@ -8,6 +8,7 @@ import numpy as np
 
 from t2t.data.sources.base import DataSource, Example
 from t2t.data.sources.fingerprints import digest
+from t2t.data.sources.records import place_of
 from t2t.data.sources.skipped import SkippedRecords
 from t2t.errors import UserError, did_you_mean
 
@@ -72,3 +73,7 @@ class Selection(Sequence[Any]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         return self._items[int(self._indices[index])]
+
+    def place(self, index: int) -> str:
+        """Where an item is, for messages; "" where that is unknown."""
+        return place_of(self._items, int(self._indices[index]))
