@@ -5,7 +5,6 @@ Each function registers the variant under a new name; the tasks inside a mixture
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ from t2t.data.tasks import Task
 from t2t.data.vocabularies import Vocabulary
 from t2t.errors import UserError
 
-_SENTINELS = re.compile(r"^(\s*<extra_id_\d+>)+\s*")
+_SPLIT_MARKS = ("_train", "_dev", "_test", "_eval", ".")  # the first of these that a name has
 
 
 def with_new_vocabulary(name: str, new_name: str, vocabulary: Vocabulary) -> Task | Mixture:
@@ -73,8 +72,8 @@ def with_sentinels(name: str, count: int = 1) -> Task:
     """`<name>_<count>_sentinel`: the first sentinels after the inputs and before the targets.
 
     As in span corruption, the targets then answer a sentinel, which helps models that were
-    pretrained so. Inputs that are too long keep theirs; decoded predictions lose them before they
-    are postprocessed.
+    pretrained so. Inputs that are too long keep theirs; decoded predictions that begin with just
+    these lose them before they are postprocessed.
 
     Raises:
       UserError: if `name` is no task, or a vocabulary has fewer sentinels.
@@ -109,17 +108,25 @@ def with_sentinels(name: str, count: int = 1) -> Task:
         }
 
     def postprocess(decoded: str, *, example: Example, is_target: bool) -> Any:
-        return task.postprocess(_SENTINELS.sub("", decoded), example, is_target=is_target)
+        if decoded.startswith(answered):
+            decoded = decoded.removeprefix(answered).strip()
+        return task.postprocess(decoded, example, is_target=is_target)
 
-    chain = (*task.preprocessors, tokenize(), CacheDatasetPlaceholder(), add, append_eos_after_trim)
+    answered = " ".join(f"<extra_id_{k}>" for k in range(count))
+    if task.preprocessors[-1:] == (append_eos_after_trim,):  # they tokenise
+        chain = (*task.preprocessors[:-1], add, append_eos_after_trim)
+    else:
+        ended = (CacheDatasetPlaceholder(), add, append_eos_after_trim)
+        chain = (*task.preprocessors, tokenize(), *ended)
     new_name = sentinel_name(name, count)
     variant = task.replace(name=new_name, preprocessors=chain, postprocess_fn=postprocess)
     return TaskRegistry.add_provider(new_name, variant)
 
 
 def sentinel_name(name: str, count: int) -> str:
-    """What `with_sentinels` calls a task: "..._1_sentinel", in front of "_train" or "_eval"."""
-    return re.sub(r"(?=(_train|_dev|_test|_eval)?$)", f"_{count}_sentinel", name, count=1)
+    """What `with_sentinels`, as SeqIO, calls a task: `a_1_sentinel`, `a_1_sentinel_train`."""
+    place = next((name.find(mark) for mark in _SPLIT_MARKS if mark in name), len(name))
+    return f"{name[:place]}_{count}_sentinel{name[place:]}"
 
 
 def _variant(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from t2t.data.mixtures import mixing_rates
+from t2t.data.preprocessors import CacheDatasetPlaceholder, append_eos_after_trim, tokenize
 from t2t.data.rows import open_rows
 from t2t.data.variants import (
     sentinel_name,
@@ -50,7 +51,7 @@ def test_tasks_without_the_split_are_left_out(mixture):
 
 def test_sentinels_stand_after_inputs_and_before_targets(mixture):
     task = with_sentinels("v.a", 2)
-    assert task.name == "v.a_2_sentinel"
+    assert task.name == "v_2_sentinel.a"
     rows = open_rows(task, "train", {"inputs": 8, "targets": 8})
     [[example]] = rows.units([5], np.zeros(1, np.uint64))
     assert example["inputs"].tolist() == [ord("5") + 3, 358, 357, 1]
@@ -61,7 +62,20 @@ def test_sentinels_stand_after_inputs_and_before_targets(mixture):
 def test_predictions_lose_their_sentinels(mixture):
     task = with_sentinels("v.a")
     assert task.postprocess("<extra_id_0> yes", {}, is_target=False) == "yes"
-    assert task.postprocess("no <extra_id_0>", {}, is_target=False) == "no <extra_id_0>"
+    for text in ("no <extra_id_0>", "<extra_id_1> no", "<extra_id_0> <extra_id_1> no"):
+        assert task.postprocess(text, {}, is_target=False) == text.removeprefix("<extra_id_0> ")
+    both = with_sentinels("v.b", 2)
+    assert both.postprocess("<extra_id_0> <extra_id_1> yes", {}, is_target=False) == "yes"
+    assert both.postprocess("<extra_id_0> yes", {}, is_target=False) == "<extra_id_0> yes"
+
+
+def test_a_chain_that_tokenises_ends_with_its_sentinels(registries, make_task):
+    chain = (tokenize(), CacheDatasetPlaceholder(), append_eos_after_trim)
+    registries[0].add_provider("v.t", make_task("v.t", 9, preprocessors=chain))
+    rows = open_rows(with_sentinels("v.t"), "train", {"inputs": 8, "targets": 8})
+    [[example]] = rows.units([5], np.zeros(1, np.uint64))
+    assert example["inputs"].tolist() == [ord("5") + 3, 358, 1]
+    assert example["targets"][[0, -1]].tolist() == [358, 1]
 
 
 def test_sentinels_need_extra_ids_and_a_supervised_task(mixture):
@@ -78,7 +92,13 @@ def test_a_name_that_is_taken_is_refused(mixture):
 
 @pytest.mark.parametrize(
     ("name", "variant"),
-    [("a", "a_2_sentinel"), ("a_train_b", "a_train_b_2_sentinel"), ("a_eval", "a_2_sentinel_eval")],
+    [
+        ("a", "a_2_sentinel"),
+        ("a_eval", "a_2_sentinel_eval"),
+        ("a_train_b", "a_2_sentinel_train_b"),
+        ("a.b_dev", "a.b_2_sentinel_dev"),
+        ("a.b", "a_2_sentinel.b"),
+    ],
 )
 def test_sentinels_are_named_in_front_of_the_split(name, variant):
     assert sentinel_name(name, 2) == variant
