@@ -53,7 +53,10 @@ def fetch(*tasks_or_mixtures: Task | Mixture, mirror: str = MIRROR) -> Iterator[
     wanted = archives_of(*tasks_or_mixtures)
     if not wanted:
         names = ", ".join(f"'{item.name}'" for item in tasks_or_mixtures)
-        raise UserError(f"There is nothing to fetch: no task of {names} reads packages.")
+        raise UserError(
+            f"There is nothing to fetch: no task of {names} reads packages. If other data are "
+            f"missing, `t2t inspect {tasks_or_mixtures[0].name}` says how to get them."
+        )
     folder = _writable_folder()
     failed: dict[str, str] = {}
     without: set[str] = set()
