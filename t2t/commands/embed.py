@@ -9,9 +9,6 @@ from t2t.commands.parser import (
     add_command,
     add_processes,
     add_trained,
-    join_processes,
-    load,
-    prepare_jax,
     refuse,
 )
 from t2t.commands.work_flags import add_work, inputs_of
@@ -32,8 +29,6 @@ def add_to(commands: Any) -> None:
         "tokens of a text, special ones included (default: what the model can read)"
     )  # fmt: skip
     command.add_argument("--truncate", action="store_true", help="cut longer texts")
-    command.add_argument("--batch_size", type=int, default=64, metavar="N")
-    command.add_argument("--quiet", action="store_true", help="do not print how fast it was")
     command.epilog = (
         "Outputs end in .npy, .npz (with --pooling=tokens) or .jsonl.\n"
         "Example: t2t embed --model_dir runs/bert --input texts.txt --output vectors.npy"
@@ -43,8 +38,7 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
     refuse(bindings)
-    from t2t.commands.work import Work
-    from t2t.decoding.length_buckets import window_size
+    from t2t.commands.work import begin
     from t2t.decoding.prediction import Numbered
     from t2t.decoding.reading import InputLimit
     from t2t.reporting.vectors import check_format, open_vectors
@@ -52,13 +46,9 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
 
     check_format(args.output, per_token=args.pooling == "tokens")
     inputs = inputs_of(args)
-    prepare_jax()
-    join_processes(args)
-    work = Work(args, inputs, window_size(args.batch_size))
-    if work.is_done:
+    if (begun := begin(args, inputs)) is None:
         return 0
-    trained = load(args, own_devices=True)
-    inputs.read_as_trained(trained.arguments)
+    work, trained = begun
     limit = InputLimit(args.max_input_length, args.truncate)
     embedder = trained.embedder(
         args.pooling, args.normalize, limit=limit, batch_size=args.batch_size

@@ -18,9 +18,6 @@ from t2t.commands.parser import (
     add_gin,
     add_processes,
     add_trained,
-    join_processes,
-    load,
-    prepare_jax,
 )
 from t2t.commands.work_flags import add_work, inputs_of
 from t2t.errors import UserError
@@ -41,7 +38,6 @@ def add_to(commands: Any) -> None:
         "'prefix' and 'seed'")  # fmt: skip
     command.add_argument("--format", choices=("auto", "text", "jsonl"), default="auto", help=
         "of input and output; auto: jsonl if the first lines are JSON objects")  # fmt: skip
-    command.add_argument("--batch_size", type=int, default=64, metavar="N")
     command.add_argument("--prefix", default="", metavar="TEXT", help=
         "how every output begins, unless the input has a 'prefix' of its own")  # fmt: skip
     command.add_argument("--max_input_length", type=int, metavar="N", help=
@@ -52,7 +48,6 @@ def add_to(commands: Any) -> None:
         "they did in training")  # fmt: skip
     add_decoding(command)
     command.add_argument("--scores", action="store_true", help="write scores, too")
-    command.add_argument("--quiet", action="store_true", help="do not print how fast it was")
     add_gin(command)
     command.epilog = (
         'Example: echo "correct: recieve" | t2t infer --model_dir runs/quickstart\n'
@@ -63,20 +58,15 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
-    from t2t.commands.work import Work
-    from t2t.decoding.length_buckets import window_size
+    from t2t.commands.work import begin
     from t2t.decoding.prediction import Numbered
     from t2t.reporting.records import open_output, predicted_lines
     from t2t.reporting.working import Working
 
     inputs = inputs_of(args)
-    prepare_jax()
-    join_processes(args)
-    work = Work(args, inputs, window_size(args.batch_size))
-    if work.is_done:
+    if (begun := begin(args, inputs)) is None:
         return 0
-    trained = load(args, own_devices=True)
-    inputs.read_as_trained(trained.arguments)
+    work, trained = begun
     predictor, decoding = _predictor(args, bindings, trained)
     several = decoding is not None and decoding.strategy.num_returned > 1
     before = {"prefix": args.prefix} if args.prefix else {}

@@ -8,9 +8,6 @@ from t2t.commands.parser import (
     add_command,
     add_processes,
     add_trained,
-    join_processes,
-    load,
-    prepare_jax,
     refuse,
 )
 from t2t.commands.work_flags import add_work, inputs_of
@@ -27,8 +24,6 @@ def add_to(commands: Any) -> None:
         "write the log-probability of every token, too")  # fmt: skip
     command.add_argument("--normalize", action="store_true", help=
         "divide log-likelihoods by numbers of tokens")  # fmt: skip
-    command.add_argument("--batch_size", type=int, default=64, metavar="N")
-    command.add_argument("--quiet", action="store_true", help="do not print how fast it was")
     command.epilog = (
         'Example: echo \'{"inputs": "correct: recieve", "candidates": ["receive", "relieve"]}\' '
         "| t2t score --model_dir runs/quickstart"
@@ -38,21 +33,16 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace, bindings: list[str]) -> int:
     """Runs the command."""
     refuse(bindings)
-    from t2t.commands.work import Work
-    from t2t.decoding.length_buckets import window_size
+    from t2t.commands.work import begin
     from t2t.decoding.scoring_records import either
     from t2t.reporting.records import open_output
     from t2t.reporting.scores import as_json
     from t2t.reporting.working import Working
 
     inputs = inputs_of(args, needs_inputs=False)
-    prepare_jax()
-    join_processes(args)
-    work = Work(args, inputs, window_size(args.batch_size))
-    if work.is_done:
+    if (begun := begin(args, inputs)) is None:
         return 0
-    trained = load(args, own_devices=True)
-    inputs.read_as_trained(trained.arguments)
+    work, trained = begun
     scorer = trained.scorer(batch_size=args.batch_size)
     with Working(scorer.throughput, work.about, quiet=args.quiet, prints=work.prints) as working:
         for part in work.parts({"the step": trained.step}):

@@ -5,40 +5,73 @@ does every so many windows one, and keeps what it finds out in a journal; proces
 """
 
 import argparse
-import collections
 import contextlib
 import functools
 import itertools
+import json
 import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 
 from t2t import companions
+from t2t.commands.parser import join_processes, load, prepare_jax
 from t2t.commands.work_flags import shard_of
 from t2t.data.prefetching import prefetch
+from t2t.decoding.length_buckets import window_size
 from t2t.errors import UserError
 from t2t.reporting.inputs import Given, Inputs
-from t2t.reporting.journal import Journal, read_note, results, told, write_note
+from t2t.reporting.journal import (
+    Journal,
+    check_finished,
+    read_note,
+    results,
+    told,
+    write_note,
+)
+
+if TYPE_CHECKING:
+    from t2t.trained_model import TrainedModel
 
 log = logging.getLogger(__name__)
 
 Write = Callable[..., None]
 Opened = Callable[[str], AbstractContextManager[Write]]
 
-# Flags that do not decide on results.
+# Flags that do not decide on results, or (--step) are told of in another way.
 _ASIDE = {
     *("input", "output", "quiet", "skip_existing", "run", "parser", "passed_on", "batch_size"),
+    "step",
     *("coordinator_address", "num_processes", "process_id"),
     *("coordinator_timeout", "heartbeat_timeout"),
 }
 _CHUNK = 256
 _PATIENCE = 86400.0  # seconds; a file may come from tape
+
+
+def begin(args: argparse.Namespace, inputs: Inputs) -> "tuple[Work, TrainedModel] | None":
+    """What this process has to do, and the model for it; None if nothing is left.
+
+    Args:
+      args: flags of `add_trained`, `add_processes` and `add_work`.
+      inputs: of all jobs, which are read as the model's run did from here on.
+
+    Raises:
+      UserError: as `Work` does; if there is no such model.
+    """
+    prepare_jax()
+    join_processes(args)
+    work = Work(args, inputs, window_size(args.batch_size))
+    if work.is_done:
+        return None
+    trained = load(args, own_devices=True)
+    inputs.read_as_trained(trained.arguments)
+    return work, trained
 
 
 class Work:
@@ -101,14 +134,22 @@ class Work:
         return min(self.inputs.count(), self._args.num_examples or 2**63)
 
     def about(self) -> int | None:
-        """How many records this process has, if that is cheap to tell."""
+        """How many records are left to this process, if that is cheap to tell."""
         parts, most = self._shard.parts, self._args.num_examples
         if self._total is not None:
             about: int | None = self._begin(parts.stop) - self._begin(parts.start)
         else:
             about = self.inputs.about()
             about = min(about, most) if about is not None and most is not None else about
-        return None if about is None else -(-about // self.count)
+        return None if about is None else max(-(-about // self.count) - self._done(), 0)
+
+    def _done(self) -> int:
+        """Records that have results by the notes that were left."""
+        done = 0
+        for path in self.folder.glob(f"*-{self.index}-of-{self.count}.json"):
+            with contextlib.suppress(OSError, ValueError, KeyError):  # told when it is gone on from
+                done += json.loads(path.read_text(encoding="utf-8"))["records"]
+        return done
 
     def _begin(self, part: int) -> int:
         """The number of its first record; a window begins there, as it does without parts."""
@@ -142,10 +183,14 @@ class Work:
             mine, target = items, self._shard.target(self._output, part)
             if self._total is not None:
                 mine = itertools.islice(items, self._begin(part + 1) - self._begin(part))
-            if part < note["finished"] and Path(target).exists():
-                collections.deque(mine, maxlen=0)
+            made = Part(self, mine, target, part, settings)
+            if part >= note["finished"]:
+                yield made
+            elif Path(target).exists():
+                made.check()
             else:
-                yield Part(self, mine, target, part, settings)
+                made.forget()
+                yield made
         if self.index == 0:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -221,7 +266,17 @@ class Part:
                 note = work.folder / "parts.json"
                 write_note(note, self._settings, finished=self._number + 1)
             work.meet(f"joined {self.target}")
-            journal.remove()
+            journal.clear()
+
+    def check(self) -> None:
+        """Raises UserError if what is finished was made of other records."""
+        check_finished(
+            self._work.folder, self._name(self._work.index), self._settings, self._mine()
+        )
+
+    def forget(self) -> None:
+        """Begins anew what was finished and then taken away."""
+        (self._work.folder / f"{self._name(self._work.index)}.json").unlink(missing_ok=True)
 
     def _name(self, process: int) -> str:
         return f"{self._number:05d}-{process}-of-{self._work.count}"
@@ -236,10 +291,10 @@ class Part:
     def _join(self, opened: Opened) -> None:
         target = Path(self.target).resolve()  # a link is written through
         whole = self._work.folder / f"whole{target.suffix}"
-        with opened(str(whole)) as write:
-            for result in self._in_order():
-                write(*result)
         with told(self.target):
+            with opened(str(whole)) as write:
+                for result in self._in_order():
+                    write(*result)
             whole.replace(target)
 
     def _in_order(self) -> Iterator[tuple[Any, ...]]:

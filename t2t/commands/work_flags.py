@@ -24,7 +24,8 @@ def add_work(command: argparse.ArgumentParser, records: str) -> None:
     command.add_argument("--task", metavar="NAME", help="read the examples of a task instead")
     command.add_argument("--split", metavar="NAME", help="of the task (default: validation)")
     command.add_argument("--num_examples", type=int, metavar="N", help="the first N alone")
-    command.add_argument("--output", default="-", metavar="FILE", help="default: standard output")
+    command.add_argument("--output", default="-", metavar="FILE", help=
+        "compressed if it ends in .gz (default: standard output)")  # fmt: skip
     command.add_argument("--shard", metavar="K/N", help=
         "do the K-th of N equal shares, from 0; independent jobs do the others, and each writes "
         "files of its own: FILE-0000K-of-0000N")  # fmt: skip
@@ -32,6 +33,10 @@ def add_work(command: argparse.ArgumentParser, records: str) -> None:
         "write N files of equally many records (default: one per shard)")  # fmt: skip
     command.add_argument("--skip_existing", action="store_true", help=
         "do nothing if the output is there already")  # fmt: skip
+    command.add_argument("--batch_size", type=int, default=64, metavar="N", help=
+        "records at a time (default: 64)")  # fmt: skip
+    command.add_argument("--quiet", action="store_true", help=
+        "show neither how far it is nor how fast it was")  # fmt: skip
 
 
 def inputs_of(args: argparse.Namespace, *, needs_inputs: bool = True) -> "Inputs":
@@ -75,8 +80,8 @@ class Shard:
         """The file of a part."""
         if self.num_parts == 1:
             return output
-        path = Path(output)
-        return str(path.with_stem(f"{path.stem}-{part:05d}-of-{self.num_parts:05d}"))
+        path, end = Path(output.removesuffix(".gz")), ".gz" if output.endswith(".gz") else ""
+        return f"{path.with_stem(f'{path.stem}-{part:05d}-of-{self.num_parts:05d}')}{end}"
 
     def folder(self, output: str) -> Path:
         """Where what is not finished is kept, beside the output."""

@@ -122,9 +122,10 @@ class Journal:
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         if kind is not None and self._whole[0] > self.records:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(UserError):
                 self._note(self._whole)
-        self._file.close()
+        with contextlib.suppress(OSError):  # of a full disk; `finish` has told it
+            self._file.close()
         if kind is not None and self._has_note:
             log.info("What is done is in '%s'; the same command goes on from there.", self._folder)
         if kind is not None and not self._has_note:
@@ -138,15 +139,9 @@ class Journal:
         Raises:
           UserError: if those that have some are not what they were.
         """
-        iterator, digest, count = iter(items), "", 0
-        for item in itertools.islice(iterator, self.records):
-            digest, count = _chained(digest, _bytes(item)), count + 1
-        if (count, digest) != (self.records, self._digest):
-            raise UserError(
-                f"'{self._folder}' has the results of {self.records:,} records, but these are no "
-                f"longer those of the input. Give the same input to go on, or delete that folder "
-                f"to begin anew."
-            )
+        iterator = iter(items)
+        done = itertools.islice(iterator, self.records)
+        _check_same(done, self.records, self._digest, self._folder)
         for item in iterator:
             self._read.append(_bytes(item))
             yield item
@@ -167,9 +162,8 @@ class Journal:
         self._whole = self._state
         self._note(self._whole)
 
-    def remove(self) -> None:
-        """Removes it, when nobody needs it any more."""
-        self._note_path.unlink(missing_ok=True)
+    def clear(self) -> None:
+        """Removes the results, which nobody needs any more; the note stays for `check_finished`."""
         self._path.unlink(missing_ok=True)
 
     def _note(self, state: tuple[int, int, str]) -> None:
@@ -182,6 +176,14 @@ class Journal:
         self._has_note, self._noted_at = True, time.monotonic()
 
 
+def check_finished(
+    folder: Path, name: str, settings: Mapping[str, Any], items: Iterable[Given]
+) -> None:
+    """Raises UserError if these are not the items that a cleared journal was made of."""
+    count, _, digest = _of_note(read_note(folder / f"{name}.json", settings))
+    _check_same(items, count, digest, folder)
+
+
 def results(folder: Path, name: str) -> Iterator[tuple[Any, ...]]:
     """All that a journal has, those of earlier processes too; raises OSError if there is none."""
     with (folder / f"{name}.results").open("rb") as file, contextlib.suppress(EOFError):
@@ -191,6 +193,17 @@ def results(folder: Path, name: str) -> Iterator[tuple[Any, ...]]:
 
 def _of_note(note: Mapping[str, Any] | None) -> tuple[int, int, str]:
     return (note["records"], note["bytes"], note["digest"]) if note else (0, 0, "")
+
+
+def _check_same(items: Iterable[Given], records: int, digest: str, folder: Path) -> None:
+    found, count = "", 0
+    for item in items:
+        found, count = _chained(found, _bytes(item)), count + 1
+    if (count, found) != (records, digest):
+        raise UserError(
+            f"'{folder}' has the results of {records:,} records, but these are no longer those of "
+            f"the input. Give the same input to go on, or delete that folder to begin anew."
+        )
 
 
 def _bytes(item: Given) -> bytes:

@@ -2,7 +2,6 @@
 
 import glob
 import gzip
-import json
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from t2t.data.sources.files import matching_files
+from t2t.data.sources.json_lines import parse_record
+from t2t.data.sources.skipped import BadRecordError
 from t2t.errors import UserError
 from t2t.paths import is_remote
 
@@ -32,12 +33,9 @@ class Line(NamedTuple):
         if not self.text.strip():
             raise UserError(f"{self.where} is empty, but JSON lines have a record each; remove it.")
         try:
-            record = json.loads(self.text)
-        except ValueError as error:
-            raise UserError(f"{self.where} is not JSON: {error}.") from error
-        if not isinstance(record, dict):
-            raise UserError(f'{self.where} is no JSON object, such as {{"inputs": "..."}}.')
-        return record
+            return parse_record(self.text.encode())
+        except BadRecordError as error:
+            raise UserError(f"{self.where} {error}") from error
 
 
 class Lines:

@@ -1,6 +1,8 @@
 """Predictions as files: text, one per line, or JSON lines."""
 
 import contextlib
+import gzip
+import io
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -62,9 +64,17 @@ def _as_json(record: Record, predictions: Sequence[Prediction], every: bool) -> 
 
 @contextlib.contextmanager
 def open_output(path: str) -> Iterator[Callable[[str], None]]:
-    """Yields a function that writes a line; a file appears whole, at the end, or not at all."""
+    """Yields a function that writes a line; a file appears whole, at the end, or not at all.
+
+    What ends in ".gz" is compressed.
+    """
     if path == "-":
         yield lambda line: print(line, flush=True)
-        return
-    with whole_file(path, "w") as file:
-        yield lambda line: print(line, file=file)
+    elif path.endswith(".gz"):
+        with whole_file(path, "wb") as raw:
+            packed = gzip.GzipFile("", "wb", 6, raw, mtime=0)  # of the same lines the same bytes
+            with io.TextIOWrapper(packed, "utf-8") as file:
+                yield lambda line: print(line, file=file)
+    else:
+        with whole_file(path, "w") as file:
+            yield lambda line: print(line, file=file)

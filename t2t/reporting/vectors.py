@@ -4,6 +4,7 @@ import array
 import contextlib
 import io
 import json
+import re
 import shutil
 import tempfile
 import zipfile
@@ -23,6 +24,7 @@ Write = Callable[[Mapping[str, Any], Embedding], None]
 """Writes what a record was and its embedding."""
 
 _HEADER_BYTES = 128
+_JSON_LINES = re.compile(r"\.jsonl(\.gz)?$")
 
 
 def check_format(path: str, per_token: bool) -> None:
@@ -35,7 +37,7 @@ def check_format(path: str, per_token: bool) -> None:
         )
     if suffix == ".npz" and not per_token:
         raise UserError(f"'{path}' is for pooling 'tokens'; one vector per text goes into .npy.")
-    if path != "-" and suffix not in (".npy", ".npz", ".jsonl"):
+    if path != "-" and suffix not in (".npy", ".npz") and not _JSON_LINES.search(path):
         raise UserError(f"Embeddings are written as .npy, .npz or .jsonl, but not as '{path}'.")
 
 

@@ -85,7 +85,8 @@ def test_a_language_model_scores_texts_without_an_end(folders, capsys):
     [
         ("{", "'in.jsonl', line 2 is not JSON"),
         (" ", "'in.jsonl', line 2 is empty"),
-        ("[]", "'in.jsonl', line 2 is no JSON object"),
+        ("[]", "'in.jsonl', line 2 holds a list, not an object"),
+        (r'{"targets": "b", "id": "\ud83d"}', "line 2 has an escape that is half of a surrogate"),
         ('{"inputs": "a"}', "'in.jsonl', line 2 has neither 'targets' (a text to score) nor"),
         ('{"inputs": "a", "candidate": ["b"]}', "Did you mean 'candidates'?"),
         ('{"inputs": "a", "candidates": []}', "'in.jsonl', line 2: 'candidates' is empty"),

@@ -29,7 +29,7 @@ def parsed(*words):
     parser = argparse.ArgumentParser()
     add_work(parser, "lines")
     parser.add_argument("--beams", type=int)
-    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--step", type=int)
     parser.set_defaults(imports=[], format="auto")
     return parser.parse_args([str(word) for word in words])
 
@@ -167,9 +167,26 @@ def test_parts_that_are_finished_are_not_done_again(tmp_path, source):
     with pytest.raises(UserError, match="stopped"):
         do(work_of(*words), stop=3)  # parts have 2, 4 and 5 records
     assert [path.name for path in tmp_path.glob("out-*")] == ["out-00000-of-00003.txt"]
+    assert work_of(*words).about() == 2 + 5
     assert do(work_of(*words)) == 2 + 5
     assert "".join(path.read_text() for path in sorted(tmp_path.glob("out-*"))) == lines()
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_finished_part_is_made_again_if_it_is_gone_and_refused_if_records_changed(
+    tmp_path, source
+):
+    words = ("--input", source, "--output", tmp_path / "out.txt", "--num_parts=3")
+    with pytest.raises(UserError, match="stopped"):
+        do(work_of(*words), stop=3)
+    text = source.read_text()
+    source.write_text(text.replace("record 0", "another"))
+    with pytest.raises(UserError, match="the results of 2 records, but these are no longer those"):
+        do(work_of(*words))
+    source.write_text(text)
+    (tmp_path / "out-00000-of-00003.txt").unlink()
+    assert do(work_of(*words)) == 2 + 2 + 5
+    assert "".join(path.read_text() for path in sorted(tmp_path.glob("out-*"))) == lines()
 
 
 def test_another_command_is_refused_until_the_folder_is_deleted(tmp_path, source):
@@ -183,6 +200,9 @@ def test_another_command_is_refused_until_the_folder_is_deleted(tmp_path, source
     with pytest.raises(UserError, match="there, the step was left out, and now it is 3"):
         do(work_of(*words), {"the step": 3})
     assert do(work_of(*words, "--batch_size=2"), stop=99) == 9  # batches may be smaller
+    with pytest.raises(UserError, match="stopped"):
+        do(work_of(*words), {"the step": 3}, stop=3)
+    assert do(work_of(*words, "--step=3"), {"the step": 3}) == 9  # the newest was that
 
 
 def test_what_is_there_may_be_left(tmp_path, source):
@@ -197,9 +217,10 @@ def test_what_is_there_may_be_left(tmp_path, source):
 def test_several_files_are_one_input(tmp_path, source):
     with gzip.open(tmp_path / "more.txt.gz", "wt") as file:
         file.write("record 11\nrecord 12")  # without an end of line
-    words = ("--input", source, tmp_path / "*.gz", "--output", tmp_path / "out.txt")
-    assert do(work_of(*words, "--num_parts=2")) == 13
-    assert "".join(path.read_text() for path in sorted(tmp_path.glob("out-*"))) == lines(13)
+    words = ("--input", source, tmp_path / "more*.gz", "--output", tmp_path / "out.txt")
+    assert do(work_of(*words[:-1], tmp_path / "out.txt.gz", "--num_parts=2")) == 13
+    parts = [tmp_path / f"out-0000{part}-of-00002.txt.gz" for part in range(2)]
+    assert "".join(gzip.decompress(part.read_bytes()).decode() for part in parts) == lines(13)
     assert do(work_of(*words, "--num_examples=5")) == 5
     assert (tmp_path / "out.txt").read_text() == lines(5)
     assert work_of(*words).about() == 13

@@ -1,6 +1,7 @@
 """Results that outlive a process, at whatever moment it ends."""
 
 import json
+import resource
 import shutil
 
 import pytest
@@ -111,6 +112,21 @@ def test_other_records_are_refused(tmp_path, other):
     with pytest.raises(UserError, match="has the results of 3 records, but these are no longer"):
         work(tmp_path / "run", other)
     assert work(tmp_path / "run", items(10)) == 3
+
+
+def test_a_full_disk_is_told_and_costs_nothing_of_before(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        work(tmp_path / "run", items(10), stop=4)
+    most = (tmp_path / "run" / "0.results").stat().st_size + 1
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"Cannot write '.*0\.results': File too large"):
+            work(tmp_path / "run", items(10))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert work(tmp_path / "run", items(10)) == 3
+    assert list(results(tmp_path / "run", "0")) == expected(10)
 
 
 def test_two_at_a_time_are_refused(tmp_path):

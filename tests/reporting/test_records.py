@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 
@@ -74,6 +75,15 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
         os.close(reader)
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_what_ends_in_gz_is_compressed(tmp_path):
+    for name in ("one.jsonl.gz", "two.jsonl.gz"):
+        with open_output(str(tmp_path / name)) as write:
+            write("ä")
+    one, two = (path.read_bytes() for path in tmp_path.iterdir())
+    assert gzip.decompress(one).decode() == "ä\n"
+    assert one == two
 
 
 def test_a_link_is_written_through(tmp_path):

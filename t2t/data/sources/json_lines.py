@@ -61,10 +61,11 @@ class _JsonLinesFile(LineFile):
     def read(self, index: int) -> dict[str, Any]:
         if index in self.bad:
             raise BadRecordError(self.bad[index])
-        return chosen_fields(_parse(self.bytes_of(index)), self._fields)
+        return chosen_fields(parse_record(self.bytes_of(index)), self._fields)
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+def parse_record(line: bytes) -> dict[str, Any]:
+    """The object that a line holds; raises BadRecordError, which says what it is instead."""
     try:
         value = json.loads(line.decode())
     except UnicodeDecodeError as error:
@@ -75,7 +76,7 @@ def _parse(line: bytes) -> dict[str, Any]:
         raise BadRecordError("is nested too deeply.") from error
     if not isinstance(value, dict):
         raise BadRecordError(
-            f'holds a {type(value).__name__}, not an object such as {{"text": "..."}}.'
+            f'holds a {type(value).__name__}, not an object such as {{"field": "value"}}.'
         )
     if b"\\ud" in line.lower():
         try:
@@ -99,7 +100,7 @@ def _scan(data: mmap.mmap, write: Write) -> dict[str, Any]:
             for line in block.split(b"\n"):
                 if line.strip():
                     try:
-                        _parse(line)
+                        parse_record(line)
                     except BadRecordError as error:
                         if len(bad) < MAX_BAD:
                             bad.append((count + len(starts), str(error)))
