@@ -114,6 +114,7 @@ class UploadedLog(MetricsLog):
         self._upload_all()
 
     def close(self) -> None:
+        self.flush()  # before trackers take their time
         super().close()
         self._upload_all()
         shutil.rmtree(self._local.path, ignore_errors=True)

@@ -15,7 +15,7 @@ def test_resuming_drops_later_and_broken_lines(tmp_path):
         log.write(step, {"train/loss": step / 10})
     log.close()
     with run.metrics.open("a") as file:
-        file.write('{"step": 40, "train/lo')  # killed while writing
+        file.write('[1]\n{"train/loss": 1.0}\n{"step": 40, "train/lo')  # killed while writing
     log = MetricsLog(run, 20)
     log.write(25, {"train/loss": 9.0})
     log.close()

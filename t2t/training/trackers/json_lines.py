@@ -1,5 +1,6 @@
 """`metrics.jsonl` of the run's folder."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,8 +42,8 @@ class JsonLines(Tracker):
 
 
 def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield line, json.loads(line)
-        except ValueError:  # the last line of a killed process
-            continue
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError):  # what a kill or a lost disk left
+            entry = json.loads(line)
+            if isinstance(entry, dict) and "step" in entry:
+                yield line, entry
