@@ -75,7 +75,7 @@ def compare_records(
         **_of_means(first, second, samples),
     }
     values = dict(pairs)
-    for name, pair in _of_task(task, first, second).items() if task else ():
+    for name, pair in _of_task(task, first, second, samples).items() if task else ():
         values.setdefault(name, pair)
     flat = [each for pair in values.values() for each in pair[:2]]
     draws = iter(resample(flat, _SEED))
@@ -111,8 +111,11 @@ def _difference(
 
 
 def _of_scores(first: Records, second: Records, samples: int) -> dict[str, _Pair]:
-    """Loss and accuracy per token."""
+    """Loss and accuracy per token, of models with the same tokens."""
     if not all("tokens" in record for record in (*first, *second)):
+        return {}
+    if any(one["tokens"] != other["tokens"] for one, other in zip(first, second, strict=True)):
+        log.warning("loss and token_accuracy are not compared: the models count tokens differently")
         return {}
     found: dict[str, _Pair] = {}
     for name, key, sign in (("loss", "score", -1.0), ("token_accuracy", "correct", 1.0)):
@@ -142,8 +145,11 @@ def _of_means(first: Records, second: Records, samples: int) -> dict[str, _Pair]
     return found
 
 
-def _of_task(task: Task, first: Records, second: Records) -> dict[str, _Pair]:
-    """By the task's own metrics, computed anew."""
+def _of_task(task: Task, first: Records, second: Records, samples: int) -> dict[str, _Pair]:
+    """By the task's own metrics, computed anew, with as many draws as are affordable."""
+    if task.postprocess_fn and not all("target_value" in r for r in (*first, *second)):
+        log.warning("only means are compared: the files do not hold what '%s' compares", task.name)
+        return {}
     outputs = [_outputs(records) for records in (first, second)]
     targets = [_hashable(record.get("target_value", record.get("targets"))) for record in first]
     sides: list[dict[str, Resampling]] = []
@@ -157,9 +163,9 @@ def _of_task(task: Task, first: Records, second: Records) -> dict[str, _Pair]:
     found: dict[str, _Pair] = {}
     for name in sides[0].keys() & sides[1].keys():
         one, other = sides[0][name], sides[1][name]
-        samples = min(one.samples, other.samples)
-        if samples and one.units == other.units:
-            pair = [dataclasses.replace(each, samples=samples) for each in (one, other)]
+        most = min(samples if r.samples is None else min(samples, r.samples) for r in (one, other))
+        if most and one.units == other.units:
+            pair = [dataclasses.replace(each, samples=most) for each in (one, other)]
             found[name] = pair[0], pair[1], None
     return found
 

@@ -72,7 +72,7 @@ def resampled_means(
 
 def intervals(metrics: Sequence[Resampling], seed: int, level: float = 0.95) -> dict[str, Interval]:
     """The interval of each value of each metric for which there are enough draws, by name."""
-    affordable = [metric for metric in metrics if metric.samples]
+    affordable = [metric for metric in metrics if metric.samples != 0]
     found = resample(affordable, seed)
     return {name: _percentiles(v, level) for values in found for name, v in values.items()}
 

@@ -36,7 +36,7 @@ class TaskResult:
         return tuple(record for record in self.records if "prediction" in record)
 
 
-_LOWER_IS_BETTER = ("loss", "_edit", "invalid_predictions")
+_LOWER_IS_BETTER = ("loss", "_edit", "error_rate", "perplexity", "invalid_predictions")
 
 
 def lower_is_better(metric: str) -> bool:

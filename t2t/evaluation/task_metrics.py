@@ -9,7 +9,7 @@ import numpy as np
 from t2t.data.metric_kinds import MetricFn, MetricKind, metric_kind, metric_name
 from t2t.data.tasks import Task
 from t2t.errors import UserError
-from t2t.evaluation.metrics.base import CorpusMetric, MeanMetric
+from t2t.evaluation.metrics.base import CorpusMetric, MeanMetric, check_pairs
 from t2t.evaluation.resampling import Resampling, of_function, timed
 
 ALWAYS = ("loss", "token_accuracy", "invalid_predictions")
@@ -102,12 +102,14 @@ def _compute(
     outputs: Sequence[Any],
     budget: float,
 ) -> TaskMetrics:
+    check_pairs(metric_name(metric_fn), targets, outputs)
+    arguments = _arguments(kind, outputs)
     function: Any = metric_fn
     options: dict[str, Any] = {}
     while isinstance(function, functools.partial):
         function, options = function.func, {**function.keywords, **options}
     if isinstance(function, MeanMetric):
-        values = function.per_example(targets, outputs, **options)
+        values = function.per_example(targets, *arguments, **options)
         firsts = function.firsts(targets)
         return TaskMetrics(
             function.summary(values),
@@ -115,26 +117,24 @@ def _compute(
             [function.resampling(values)],
         )
     if isinstance(function, CorpusMetric):
-        resampling = function.resampling(targets, outputs, **options)
+        resampling = function.resampling(targets, *arguments, **options)
         return TaskMetrics(resampling.value(), {}, [resampling])
+    groups = groups_of(targets)
 
     def metric(examples: Sequence[int]) -> dict[str, float]:
-        some_targets, some = [targets[i] for i in examples], [outputs[i] for i in examples]
-        result = metric_fn(some_targets, *_arguments(kind, some))
+        some = [targets[i] for i in examples]
+        if groups:
+            some = _apart(some, examples)
+        result = metric_fn(some, *_arguments(kind, [outputs[i] for i in examples]))
         if not isinstance(result, Mapping):
             raise UserError(f"it returned {result!r} instead of {{name: value}}.")
         return {name: float(value) for name, value in result.items()}
 
-    if len(targets) != len(outputs):
-        raise UserError(
-            f"metric {metric_name(metric_fn)} was given {len(targets)} targets and {len(outputs)} "
-            f"predictions."
-        )
     metrics, seconds = timed(lambda: metric(range(len(targets))))
     if hasattr(function, "resampling"):
-        resampling = function.resampling(targets, outputs, **options)
+        resampling = function.resampling(targets, *arguments, **options)
     else:
-        resampling = of_function(metric, _groups(targets), seconds, budget)
+        resampling = of_function(metric, groups or range(len(targets)), seconds, budget)
     return TaskMetrics(metrics, {}, [resampling])
 
 
@@ -142,13 +142,21 @@ def _arguments(kind: MetricKind, outputs: Sequence[Any]) -> tuple[Any, ...]:
     """What a metric is given beside the targets."""
     if kind != "predict_with_aux":
         return (outputs,)
-    names = outputs[0][1] if len(outputs) else ()
-    values = {name: [aux[name] for _, aux in outputs] for name in names}
+    values = {name: [aux[name] for _, aux in outputs] for name in outputs[0][1]}
     return [prediction for prediction, _ in outputs], values
 
 
-def _groups(targets: Sequence[Any]) -> Sequence[Hashable]:
-    """What examples are drawn together: those of the same "group", if targets have one."""
+def groups_of(targets: Sequence[Any]) -> list[Hashable]:
+    """What each example is drawn together with, if targets have a "group"; else empty."""
     if all(isinstance(target, Mapping) and "group" in target for target in targets):
         return [target["group"] for target in targets]
-    return range(len(targets))
+    return []
+
+
+def _apart(targets: Sequence[Any], examples: Sequence[int]) -> list[Any]:
+    """With other groups for examples that are drawn again: then these count again, too."""
+    before = np.arange(len(examples)) - np.searchsorted(examples, examples)
+    return [
+        {**target, "group": (target["group"], again)} if again else target
+        for target, again in zip(targets, before.tolist(), strict=True)
+    ]

@@ -20,7 +20,7 @@ def term_metrics(sums: Mapping[str, np.ndarray]) -> tuple[dict[str, float], list
     metrics, resamplings = {}, []
     for name, (values, weights) in _means(sums).items():
         metrics[name] = float(values.sum() / weights.sum())
-        resamplings.append(of_means({name: values / np.maximum(weights, 1)}, weights))
+        resamplings.append(of_means({name: values / np.where(weights, weights, 1)}, weights))
     return metrics, resamplings
 
 

@@ -103,6 +103,7 @@ def test_other_metrics_by_the_task(byte_features):
         predicted = [record["prediction_value"] for record in side]
         assert value == pytest.approx(matthews_corrcoef(labels, predicted)["matthews_corrcoef"])
     assert matthews.interval.low > 0
+    assert matthews.p_value < 2 / 1000  # of 10,000 draws
     assert matthews.wins is None
 
     # By hand: the difference of both on every draw, and its percentiles.
@@ -151,6 +152,19 @@ def test_how_examples_differ():
     assert differing(same, same[:1]) == "2 examples and 1"
     other = [same[0], dict(same[1], targets="b" * 99)]
     assert differing(same, other).startswith("'targets' of example 1 is 'a' and 'bbb")
+
+
+def test_what_cannot_be_compared_is_left_out(byte_features, caplog):
+    source = InMemoryDataSource({"train": [{}]})
+    task = Task("t", source, byte_features, (), metric_fns=(bleu,), postprocess_fn=print)
+    sides = [
+        records([1, 0], score=[-1.0] * 2, correct=[0] * 2, tokens=tokens, prediction=["a"] * 2)
+        for tokens in ([3, 4], [1, 1])
+    ]
+    found = compare_records(*sides, task)
+    assert [difference.metric for difference in found] == ["exact_match"]
+    assert "the models count tokens differently" in caplog.text
+    assert "the files do not hold what 't' compares" in caplog.text
 
 
 def test_undefined_metrics(byte_features):

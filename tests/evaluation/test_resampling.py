@@ -1,5 +1,6 @@
 """The quick ways to draw examples anew against computing each metric on what was drawn."""
 
+import dataclasses
 import functools
 import math
 
@@ -10,6 +11,7 @@ from t2t.data.sources import InMemoryDataSource
 from t2t.data.tasks import Task
 from t2t.evaluation import metrics
 from t2t.evaluation.confidence import bootstrap_metric, intervals
+from t2t.evaluation.metrics.natural_instructions import instruction_rouge_by_category
 from t2t.evaluation.resampling import SAMPLES, draws, of_function, resample
 from t2t.evaluation.task_metrics import task_metrics
 
@@ -23,6 +25,7 @@ WORDS = [f"word{i}" for i in range(11)]
 TEXTS = [" ".join(RNG.choice(WORDS, 9)) for _ in range(N)]
 OUTPUTS = [" ".join(w if RNG.random() < 0.8 else "dog" for w in text.split()) for text in TEXTS]
 REFERENCES = [[text, *([f"{text} too"] if i % 3 else [])] for i, text in enumerate(TEXTS)]
+CATEGORIES = [{"value": [x], "category": f"c{i % 3 or ''}"} for i, x in enumerate(TEXTS)]
 SCORES = RNG.normal(-5, 2, N).round(1).tolist()
 
 
@@ -38,6 +41,7 @@ SCORES = RNG.normal(-5, 2, N).round(1).tolist()
         (metrics.bleu, TEXTS, OUTPUTS),
         (functools.partial(metrics.bleu, tokenizer="char"), REFERENCES, OUTPUTS),
         (metrics.edit_distance, TEXTS, OUTPUTS),
+        (instruction_rouge_by_category, CATEGORIES, [{"value": text} for text in OUTPUTS]),
         (metrics.auc, LABELS, SCORES),
         (functools.partial(metrics.score_auc, targets_threshold=4.0), NUMBERS, SCORES),
         (metrics.sklearn_metrics_wrapper("balanced_accuracy_score"), LABELS, np.abs(GUESSES)),
@@ -64,10 +68,18 @@ def test_quick_draws_are_those_of_the_metric_itself(metric, targets, outputs, by
         assert {n: v[row] for n, v in values.items()} == pytest.approx(expected, nan_ok=True)
 
 
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+@pytest.mark.parametrize("metric", [metrics.pearson_corrcoef, metrics.spearman_corrcoef])
+def test_correlations_of_numbers_that_are_not_finite_are_undefined(metric, odd):
+    (value,) = metric.resampling([1, 2, 3], [1, 2, odd]).value().values()
+    assert math.isnan(value)
+
+
 def test_intervals_are_those_of_brute_force():
     """Of the same draws, since a seed tells them."""
-    brute = bootstrap_metric(metrics.matthews_corrcoef, THREE, OF_THREE, 3, samples=1000)
-    quick = intervals([metrics.matthews_corrcoef.resampling(THREE, OF_THREE)], 3)
+    brute = bootstrap_metric(metrics.matthews_corrcoef, THREE, OF_THREE, 3, samples=200)
+    resampling = metrics.matthews_corrcoef.resampling(THREE, OF_THREE)
+    quick = intervals([dataclasses.replace(resampling, samples=200)], 3)
     for end in ("low", "high"):
         mine, theirs = (getattr(x["matthews_corrcoef"], end) for x in (quick, brute))
         assert mine == pytest.approx(theirs)
@@ -116,14 +128,20 @@ def test_questions_are_drawn_with_all_their_answers(byte_features):
         expected = metric([GROUPED[i] for i in some], [ANSWERED[i] for i in some])
         assert resampling.compute(counts)["f1"][row] == pytest.approx(expected["f1"])
 
+    means = metrics.mean_group_metric(metrics.accuracy)
+
     def any_metric(targets, predictions):  # of which is not known how it is resampled
-        return {"size": len({t["group"] for t in targets})}
+        return means(targets, predictions)
 
     source = InMemoryDataSource({"train": [{}]})
     task = Task("t", source, byte_features, metric_fns=(any_metric,))
     (unknown,) = task_metrics(task, GROUPED, {"predict": ANSWERED}).resamplings
     assert unknown.units == 10
-    assert unknown.compute(counts)["size"].tolist() == (counts > 0).sum(axis=1).tolist()
+    drawn_twice_counts_twice = counts @ means.per_example(GROUPED, ANSWERED)["accuracy"] / 10
+    np.testing.assert_allclose(unknown.compute(counts)["accuracy"], drawn_twice_counts_twice)
+    with_each = metrics.mean_group_metric(metrics.accuracy, return_subgroup_scores=True)
+    known = with_each.resampling(GROUPED, ANSWERED).compute(counts)
+    np.testing.assert_allclose(known["accuracy"], drawn_twice_counts_twice)
 
 
 def test_means_of_groups_stand_with_the_first_of_each(byte_features):
@@ -133,6 +151,10 @@ def test_means_of_groups_stand_with_the_first_of_each(byte_features):
     once = metrics.deduplicate_metric(metrics.squad)
     assert list(once.firsts(answers)) == [0, 1, 2, 3]
     assert len(once.per_example(answers, [{"value": "a"}] * 8)["em"]) == 4
+    first = metrics.deduplicate_metric(metrics.f1_score_with_invalid).resampling(GROUPED, ANSWERED)
+    alone = metrics.f1_score_with_invalid.resampling(LABELS[:30:3], GUESSES[:30:3])
+    (counts,) = draws(10, 20, np.random.default_rng(0))
+    np.testing.assert_array_equal(first.compute(counts)["f1"], alone.compute(counts)["f1"])
 
 
 def test_what_is_slow_is_drawn_less_often_and_what_fails_does_not_count():

@@ -1,5 +1,6 @@
 import functools
 
+import numpy as np
 import pytest
 
 from t2t.data.sources import InMemoryDataSource
@@ -7,15 +8,21 @@ from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.evaluation.metrics import (
     accuracy,
+    bleu,
     edit_distance,
     exact_match,
     f1_score_with_invalid,
+    mean_metric,
     rouge_mean,
     sequence_accuracy,
 )
 from t2t.evaluation.task_metrics import task_metrics
 
 TARGETS, PREDICTIONS = ["a b", "c"], ["a b", "d"]
+
+
+def own_metric(targets, predictions):
+    return {"own": float(sum(t == p for t, p in zip(targets, predictions)))}  # noqa: B905
 
 
 def mean_score(targets, scores):
@@ -42,6 +49,30 @@ def test_each_kind_gets_its_outputs(make):
     }
     del outputs["score"]
     assert set(task_metrics(task, TARGETS, outputs)[0]) == {"exact_match", "sequence_accuracy"}
+
+
+def test_means_of_what_comes_with_predictions(make):
+    @mean_metric
+    def sure_and_right(targets, predictions, aux_values):
+        return {"sure": np.exp(aux_values["scores"]) * (np.array(targets) == predictions)}
+
+    answers = [(text, {"scores": 0.0}) for text in PREDICTIONS]
+    metrics, values, _ = task_metrics(make(sure_and_right), TARGETS, {"predict_with_aux": answers})
+    assert metrics == {"sure": 0.5}
+    assert values["sure"].values.tolist() == [1, 0]
+
+
+def test_the_time_to_load_a_library_does_not_cost_the_interval(make, tmp_path, monkeypatch):
+    (tmp_path / "slow_to_load.py").write_text("import time\ntime.sleep(0.1)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def quick(targets, predictions):
+        import slow_to_load  # noqa: F401
+
+        return {"quick": 1.0}
+
+    (found,) = task_metrics(make(quick), TARGETS, {"predict": PREDICTIONS}, budget=1.0).resamplings
+    assert found.samples > 0
 
 
 def test_partials_of_means_keep_their_values(make):
@@ -93,8 +124,14 @@ def test_failures_name_task_and_metric(make):
         match=r"Task 'words': metric .*broken failed: ZeroDivisionError: division by zero",
     ):
         task_metrics(make(broken), TARGETS, {"predict": PREDICTIONS})
-    with pytest.raises(UserError, match="failed: metric exact_match was given 2 targets and 1"):
-        task_metrics(make(exact_match), TARGETS, {"predict": ["a"]})
+
+
+@pytest.mark.parametrize("metric", [exact_match, bleu, f1_score_with_invalid, own_metric])
+def test_empty_and_unequal_lists_whatever_the_metric(make, metric):
+    with pytest.raises(UserError, match=r"Task 'words': .*was given 2 targets and 1 predictions"):
+        task_metrics(make(metric), TARGETS, {"predict": ["a"]})
+    with pytest.raises(UserError, match=r"Task 'words': .*was given no examples"):
+        task_metrics(make(metric), [], {"predict": []})
 
 
 def test_results_must_be_numbers_by_name(make):

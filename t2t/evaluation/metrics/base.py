@@ -13,8 +13,6 @@ from t2t.evaluation.resampling import Resampling, of_means
 
 PerExample = Callable[..., Mapping[str, Any]]
 Pairs = tuple[Sequence[Any], Sequence[Any]]
-
-
 Firsts = Callable[[Sequence[Any]], Sequence[int]]
 Resample = Callable[..., Resampling]
 
@@ -42,11 +40,11 @@ class MeanMetric:
         self._per_example, self.firsts = per_example, firsts
 
     def per_example(
-        self, targets: Sequence[Any], predictions: Sequence[Any], **options: Any
+        self, targets: Sequence[Any], predictions: Sequence[Any], *aux_values: Any, **options: Any
     ) -> dict[str, np.ndarray]:
         """Float64 `[examples]` (or `[groups]`) by name."""
         check_pairs(metric_name(self), targets, predictions)
-        values = self._per_example(targets, predictions, **options)
+        values = self._per_example(targets, predictions, *aux_values, **options)
         return {name: np.asarray(v, np.float64) for name, v in values.items()}
 
     def summary(self, values: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -58,9 +56,9 @@ class MeanMetric:
         return of_means(values)
 
     def __call__(
-        self, targets: Sequence[Any], predictions: Sequence[Any], **options: Any
+        self, targets: Sequence[Any], predictions: Sequence[Any], *aux_values: Any, **options: Any
     ) -> dict[str, float]:
-        return self.summary(self.per_example(targets, predictions, **options))
+        return self.summary(self.per_example(targets, predictions, *aux_values, **options))
 
     def after(
         self, transform: Callable[[Sequence[Any], Sequence[Any]], Pairs], firsts: Firsts
@@ -95,9 +93,9 @@ class CorpusMetric:
         self.resampling = resampling
 
     def __call__(
-        self, targets: Sequence[Any], predictions: Sequence[Any], **options: Any
+        self, targets: Sequence[Any], predictions: Sequence[Any], *aux_values: Any, **options: Any
     ) -> dict[str, float]:
-        return self.resampling(targets, predictions, **options).value()
+        return self.resampling(targets, predictions, *aux_values, **options).value()
 
 
 def resampled_by(resampling: Resample) -> Callable[[Any], Any]:
@@ -111,6 +109,11 @@ def resampled_by(resampling: Resample) -> Callable[[Any], Any]:
         return metric_fn
 
     return decorate
+
+
+def decoded_only(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+    """No metric: for tasks whose predictions are wanted, but that need no targets."""
+    return {}
 
 
 def check_pairs(name: str, targets: Sequence[Any], predictions: Sequence[Any]) -> None:

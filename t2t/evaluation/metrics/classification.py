@@ -9,7 +9,7 @@ import numpy as np
 
 from t2t.errors import UserError, did_you_mean
 from t2t.evaluation.metrics.base import check_pairs, resampled_by
-from t2t.evaluation.metrics.counting import area_values, confusion, f1_values, matthews_values
+from t2t.evaluation.metrics.counting import area_values, f1_values, margins, matthews_values
 from t2t.evaluation.metrics.libraries import load
 from t2t.evaluation.resampling import Resampling, Values, of_sums
 
@@ -42,7 +42,7 @@ def sklearn_metrics_wrapper(
 
 
 def _matthews(targets: Sequence[int], predictions: Sequence[int]) -> Resampling:
-    statistics = confusion(targets, predictions, sorted({*targets, *predictions}))
+    statistics = margins(targets, predictions, sorted({*targets, *predictions}))
 
     def summary(sums: np.ndarray) -> Values:
         return {"matthews_corrcoef": 100.0 * matthews_values(sums)}
@@ -62,9 +62,9 @@ def f1_statistics(
     predictions: Sequence[int],
     sample_weight: Sequence[float] | None = None,
 ) -> np.ndarray:
-    """Float64 `[examples, 4]`, of which `f1_score_with_invalid` is a function of the sums."""
+    """Float64 `[examples, 6]`, of which `f1_score_with_invalid` is a function of the sums."""
     true, predicted = _valid(targets, predictions)
-    return confusion(true, predicted, (0, 1), sample_weight)
+    return margins(true, predicted, (0, 1), sample_weight)
 
 
 def f1_summary(sums: np.ndarray) -> Values:
@@ -101,7 +101,7 @@ def mean_multiclass_f1(num_classes: int, **metric_fn_kwargs: Any) -> Metric:
 
     def resampling(targets: Sequence[int], predictions: Sequence[int]) -> Resampling:
         weights = metric_fn_kwargs.get("sample_weight")
-        statistics = confusion(targets, predictions, range(num_classes), weights)
+        statistics = margins(targets, predictions, range(num_classes), weights)
         return of_sums(statistics, lambda sums: {name: 100.0 * f1_values(sums).mean(axis=1)})
 
     metric = sklearn_metrics_wrapper(

@@ -14,7 +14,8 @@ from t2t.evaluation.resampling import Resampling, Values, ratio
 
 def _pearson(targets: Sequence[float], predictions: Sequence[float]) -> Resampling:
     pairs = np.array([targets, predictions], np.float64)
-    centred = (pairs - pairs.mean(axis=1, keepdims=True)).T
+    with np.errstate(invalid="ignore"):  # of infinite numbers
+        centred = (pairs - pairs.mean(axis=1, keepdims=True)).T
     return Resampling(
         len(centred), lambda counts: {"pearson_corrcoef": _correlations(counts, *centred.T)}
     )

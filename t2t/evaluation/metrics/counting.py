@@ -8,43 +8,35 @@ import numpy as np
 from t2t.evaluation.resampling import Values, ratio
 
 
-def confusion(
+def margins(
     targets: Sequence[Any] | np.ndarray,
     predictions: Sequence[Any] | np.ndarray,
     classes: Sequence[Any],
     weights: Sequence[float] | None = None,
 ) -> np.ndarray:
-    """Float64 `[examples, (classes + 1) ** 2]`: which cell of the confusion matrix each is in.
+    """Float64 `[examples, 3 * classes]`: whether right, a target, and a prediction of each class.
 
-    Rows are targets; the last row and column are for what is none of the `classes`.
+    Sums over examples are the diagonal of the confusion matrix, and its margins.
     """
     number = {name: i for i, name in enumerate(classes)}
-    size = len(number) + 1
     true, predicted = (
-        np.array([number.get(x, size - 1) for x in np.asarray(each).tolist()], int)
+        np.array([number.get(x, -1) for x in np.asarray(each).tolist()], int)[:, None]
+        == np.arange(len(number))
         for each in (targets, predictions)
     )
-    cells = np.zeros((len(true), size * size))
-    cells[np.arange(len(true)), true * size + predicted] = 1.0 if weights is None else weights
-    return cells
-
-
-def _margins(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`[draws, classes + 1]`: right ones, targets and predictions of each class."""
-    size = round(sums.shape[1] ** 0.5)
-    matrix = sums.reshape(-1, size, size)
-    return np.diagonal(matrix, axis1=1, axis2=2), matrix.sum(axis=2), matrix.sum(axis=1)
+    found = np.concatenate([true & predicted, true, predicted], axis=1).astype(np.float64)
+    return found if weights is None else found * np.asarray(weights, np.float64)[:, None]
 
 
 def f1_values(sums: np.ndarray) -> np.ndarray:
-    """`[draws, classes]`, from 0 to 1; 0 where there is neither target nor prediction."""
-    right, true, predicted = _margins(sums)
-    return ratio(2 * right, true + predicted, undefined=0.0)[:, :-1]
+    """`[draws, classes]` of sums of `margins`, from 0 to 1; 0 where a class does not occur."""
+    right, true, predicted = np.split(sums, 3, axis=1)
+    return ratio(2 * right, true + predicted, undefined=0.0)
 
 
 def matthews_values(sums: np.ndarray) -> np.ndarray:
-    """`[draws]`: Matthews' correlation for several classes (Gorodkin 2004); 0 if there is one."""
-    right, true, predicted = _margins(sums)
+    """`[draws]`: Matthews' correlation of all classes (Gorodkin 2004); 0 if there is one."""
+    right, true, predicted = np.split(sums, 3, axis=1)
     total = true.sum(axis=1)
     covariance = right.sum(axis=1) * total - (true * predicted).sum(axis=1)
     spreads = [total**2 - (each**2).sum(axis=1) for each in (true, predicted)]

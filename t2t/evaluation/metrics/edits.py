@@ -8,7 +8,7 @@ import numpy as np
 
 from t2t.evaluation.metrics.base import MeanMetric
 from t2t.evaluation.metrics.libraries import load
-from t2t.evaluation.resampling import Resampling, of_function
+from t2t.evaluation.resampling import Resampling, Values
 
 
 class _EditDistance(MeanMetric):
@@ -24,11 +24,25 @@ class _EditDistance(MeanMetric):
 
     def resampling(self, values: Mapping[str, np.ndarray]) -> Resampling:
         distances = values["mean_edit"]
+        order = np.argsort(distances)
 
-        def metric(drawn: list[int]) -> Mapping[str, float]:
-            return self.summary({"mean_edit": distances[drawn]})
+        def compute(counts: np.ndarray) -> Values:
+            drawn = np.cumsum(counts[:, order], axis=1)
+            last = drawn[:, -1:] - 1
 
-        return of_function(metric, range(len(distances)), seconds=0.0)
+            def ranked(rank: Any) -> np.ndarray:
+                """The distance of this rank, from 0, in each draw."""
+                return distances[order][(drawn > rank).argmax(axis=1)]
+
+            return {
+                "min_edit": ranked(0),
+                "max_edit": ranked(last),
+                "mean_edit": counts @ distances / counts.sum(axis=1),
+                "median_edit": (ranked(last // 2) + ranked((last + 1) // 2)) / 2,
+                "sum_edit": counts @ distances,
+            }
+
+        return Resampling(len(distances), compute)
 
 
 @_EditDistance

@@ -27,7 +27,7 @@ def mean_group_metric(
 ) -> MeanMetric | Metric:
     """Makes the mean over groups of the metric of each group.
 
-    With `return_subgroup_scores` also "<group>-<name>" for each group, and no confidence intervals.
+    With `return_subgroup_scores` also "<group>-<name>" for each group, without intervals.
     """
 
     def by_group(targets: Records, predictions: Records) -> dict[Any, Mapping[str, float]]:
@@ -55,7 +55,10 @@ def mean_group_metric(
         each = {f"{group}-{name}": value for group, s in groups for name, value in s.items()}
         return mean(targets, predictions) | each
 
-    return with_subgroups
+    def resampling(targets: Records, predictions: Records) -> Resampling:
+        return mean.resampling(mean.per_example(targets, predictions))
+
+    return resampled_by(resampling)(with_subgroups)
 
 
 def deduplicate_metric(
@@ -78,7 +81,10 @@ def deduplicate_metric(
     def deduplicated(targets: Records, predictions: Records) -> Mapping[str, float]:
         return metric_fn(*firsts(targets, predictions))
 
-    return deduplicated
+    known = getattr(metric_fn, "resampling", None)
+    if known is None:
+        return deduplicated
+    return resampled_by(lambda *pairs: known(*firsts(*pairs)))(deduplicated)
 
 
 def _firsts(group_key: str) -> Firsts:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from t2t.errors import UserError
-from t2t.evaluation.metrics.base import mean_metric
+from t2t.evaluation.metrics.base import CorpusMetric, mean_metric
 from t2t.evaluation.metrics.summarization import rouge_mean
+from t2t.evaluation.resampling import Resampling, Values, of_sums, ratio
 
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 Records = Sequence[Mapping[str, Any]]
@@ -56,14 +57,23 @@ def instruction_exact_match(targets: Records, predictions: Records) -> Mapping[s
     return {"exact_match": 100.0 * np.array(hits)}
 
 
+@CorpusMetric
 def instruction_rouge_by_category(
     targets: Records, predictions: Records, any_script: bool = False
-) -> dict[str, float]:
+) -> Resampling:
     """`instruction_rouge` of each category of tasks: "rougeL_for_title_generation"."""
     scores = instruction_rouge.per_example(targets, predictions, any_script=any_script)
-    values = scores["rougeL"]
-    names = np.array(["_".join(target["category"].lower().split()) for target in targets])
-    return {f"rougeL_for_{n}": float(values[names == n].mean()) for n in sorted(set(names)) if n}
+    names = ["_".join(target["category"].lower().split()) for target in targets]
+    known = sorted({*names} - {""})
+    members = np.array([[float(name == each) for each in known] for name in names])
+
+    def summary(sums: np.ndarray) -> Values:
+        total, examples = np.split(sums, 2, axis=1)
+        means = ratio(total, examples)
+        return {f"rougeL_for_{name}": means[:, i] for i, name in enumerate(known)}
+
+    values = scores["rougeL"][:, None]
+    return of_sums(np.concatenate([values * members, members], axis=1), summary)
 
 
 def _normalized(text: str) -> str:

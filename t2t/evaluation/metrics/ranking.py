@@ -9,7 +9,7 @@ import numpy as np
 from t2t.errors import UserError
 from t2t.evaluation.metrics.base import check_pairs, resampled_by
 from t2t.evaluation.metrics.classification import auc, f1_score_with_invalid, mean_multiclass_f1
-from t2t.evaluation.metrics.counting import area_values, confusion, f1_values
+from t2t.evaluation.metrics.counting import area_values, f1_values, margins
 from t2t.evaluation.resampling import Resampling, Values, of_means
 
 
@@ -42,11 +42,11 @@ def _resampling(
     if ranked.labels is None or num_classes is None:
         return accuracy
     classes = ranked.labels
-    cells = confusion(classes, ranked.chosen, range(num_classes), ranked.weights.tolist())
+    statistics = margins(classes, ranked.chosen, range(num_classes), ranked.weights.tolist())
 
     def compute(counts: np.ndarray) -> Values:
         values = dict(accuracy.compute(counts))
-        f1 = 100.0 * f1_values(counts @ cells)
+        f1 = 100.0 * f1_values(counts @ statistics)
         if ranked.margins is None:
             return values | {f"mean_{num_classes}class_f1": f1.mean(axis=1)}
         areas = area_values(counts, classes, ranked.margins, ranked.weights.tolist())
