@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -89,7 +90,8 @@ def evaluate_all(
     """Yields the step and the results of each checkpoint, in order.
 
     What was evaluated alike before, and is in `output_dir` or else in the run's own `eval/`, is
-    read instead. Checkpoints that are damaged or vanish meanwhile are named and left out.
+    read instead, of this run alone. Checkpoints that are damaged or vanish meanwhile are named and
+    left out.
 
     Args:
       trained: the run, at any step.
@@ -99,9 +101,14 @@ def evaluate_all(
       poll_seconds: wait so long before looking for new checkpoints, until that of the last step of
         the run is evaluated; None for not at all.
     """
-    folder = output_dir or RunDirectory(run_folder(model_dir)).predictions
-    settings = json.loads(json.dumps(evaluator.settings))
-    stored = {x.step: x.results for x in read_results(folder) if x.settings == settings}
+    settings = settings_of(evaluator, model_dir)
+    own = RunDirectory(run_folder(model_dir)).predictions
+    folder = output_dir or own
+    # What training wrote does not say of which run it is.
+    implied = {"run": settings["run"]} if folder.resolve() == own.resolve() else {}
+    stored = {
+        x.step: x.results for x in read_results(folder) if {**implied, **x.settings} == settings
+    }
     last, done = trained.arguments.get("total_steps", 0), set[int]()
     while True:
         for step in _agreed([step for step in steps_of(model_dir) if step not in done]):
@@ -112,15 +119,25 @@ def evaluate_all(
             try:
                 params = at_step(trained, model_dir, step).params
             except UserError as error:
-                log.warning("step %d is left out: %s", step, error)
+                is_there = step in steps_of(model_dir)
+                reason = error if is_there else "its checkpoint was deleted meanwhile"
+                log.warning("step %d is left out: %s", step, reason)
                 continue
             results = evaluator.evaluate(params)
             if output_dir is not None and jax.process_index() == 0:
-                write_results(results, output_dir, step, evaluator.settings)
+                write_results(results, output_dir, step, settings)
             yield step, results
         if poll_seconds is None or max(done, default=-1) >= last:
             return
         time.sleep(poll_seconds)
+
+
+def settings_of(evaluator: Evaluator, model_dir: str) -> dict[str, Any]:
+    """What results depend on, as JSON: what they were evaluated on, the run and when it began."""
+    run = RunDirectory(run_folder(model_dir))
+    began = run.started.read_text(encoding="utf-8").strip() if run.started.exists() else None
+    own = {"folder": str(run.path.resolve()), "began": began}
+    return json.loads(json.dumps({**evaluator.settings, "run": own}))
 
 
 def _logged_metrics(run: RunDirectory) -> dict[int, dict[str, float]]:

@@ -59,9 +59,10 @@ def table_of(output):
     found, task = {}, None
     for line in output.splitlines():
         cells = [cell.strip() for cell in line.split("│")]
-        if len(cells) == 7 and re.match(r"\d\.\d{3}", cells[4]):
-            task = cells[1] or task
-            found[task, cells[3]] = float(cells[4].split()[0])
+        if len(cells) == 6 and re.match(r"\d+\.\d{3}", cells[2]):
+            found[task, cells[1]] = float(cells[2])
+        elif len(cells) == 6:
+            task = cells[1].split(" (")[0]
     return found
 
 

@@ -58,11 +58,12 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     prepare_jax()
     join_processes(args)
     from t2t.evaluation.result_files import check_writable, write_results
+    from t2t.paths import run_folder
     from t2t.reporting.summary import print_averages, print_predictions, print_results
-    from t2t.run_evaluation import await_checkpoint, best_step
+    from t2t.run_evaluation import await_checkpoint, best_step, settings_of
     from t2t.trained import at_step
 
-    folder = Path(args.output_dir) if args.output_dir else None
+    folder = run_folder(args.output_dir) if args.output_dir else None
     if folder and speaks_for_all():
         check_writable(folder)
     if args.watch is not None:
@@ -72,7 +73,8 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
         step = best_step(trained, args.model_dir, args.metric)
         trained = trained if step == trained.step else at_step(trained, args.model_dir, step)
     if args.submission:
-        return _submit(args, trained, Path(args.output_dir))
+        assert folder is not None
+        return _submit(args, trained, folder)
     if args.all or args.watch is not None:
         return _evaluate_all(args, trained, folder)
     evaluator = _evaluator(args, trained)
@@ -83,12 +85,14 @@ def run(args: argparse.Namespace, bindings: list[str]) -> int:
     print_averages(results)
     print_predictions(results)
     if folder:
-        write_results(results, folder, trained.step, evaluator.settings)
+        write_results(results, folder, trained.step, settings_of(evaluator, args.model_dir))
     return 0
 
 
 def _check(args: argparse.Namespace) -> None:
     """Raises UserError if flags exclude each other."""
+    from t2t.paths import is_remote
+
     ways = {"--step": args.step is not None, "--best": args.best, "--all": args.all}
     given = [name for name, is_given in ways.items() if is_given]
     if args.watch is not None:
@@ -98,8 +102,8 @@ def _check(args: argparse.Namespace) -> None:
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} exclude each other.")
     if args.submission:
-        if not args.output_dir:
-            raise UserError("--submission writes files: say where, with --output_dir.")
+        if not args.output_dir or is_remote(args.output_dir):
+            raise UserError("--submission writes local files: say where, with --output_dir.")
         names = ("all", "watch", "split", "num_examples", "mixture")
         if wrong := [f"--{name}" for name in names if getattr(args, name) not in (None, False)]:
             raise UserError(

@@ -25,6 +25,9 @@ from t2t.errors import UserError
 
 _CHUNK = 64
 
+_Made = tuple[Example | None, Unit]
+"""A unit, and the example before tokenisation that it is made of, without an objective."""
+
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationSet:
@@ -67,20 +70,21 @@ class EvaluationSet:
         return np.linspace(0, len(self.rows) - 1, size).round().astype(int)
 
     def texts(self) -> list[Example]:
-        """The preprocessed strings of each example; only without an objective. Made once."""
-        return self._texts
-
-    @functools.cached_property
-    def _texts(self) -> list[Example]:
-        assert isinstance(self.rows, ExampleRows)
-        rows = list(self._drawn.units)
-        groups = self.rows.texts(rows, self._keys(rows)) if rows else []
-        return [example for group in groups for example in group]
+        """The preprocessed strings of each example; only without an objective."""
+        return [
+            text for pairs in self._drawn.made.values() for text, _ in pairs if text is not None
+        ]
 
     @functools.cached_property
     def examples(self) -> list[TokenExample]:
         """The token arrays of each example; those of one row stay together."""
-        return self._examples(self._drawn.units)
+        made = self._drawn.made.items()
+        return self._examples({row: [unit for _, unit in pairs] for row, pairs in made})
+
+    @functools.cached_property
+    def row_numbers(self) -> list[int]:
+        """The row that each example of all shares is of."""
+        return [row for row, size in self._drawn.sizes.items() for _ in range(size)]
 
     @functools.cached_property
     def template(self) -> TokenExample:
@@ -116,12 +120,12 @@ class EvaluationSet:
         if self.num_examples:  # however few rows it will take, they are from everywhere
             indices = indices[np.argsort(randomness.fold_array(0, np.arange(len(indices))))]
         chunk = _CHUNK * self.share.count if self.num_examples else max(len(indices), 1)
-        units: dict[int, list[Unit]] = {}
+        made: dict[int, list[_Made]] = {}
         sizes: dict[int, int] = {}
         owners: dict[int, int] = {}
         for start in range(0, len(indices), chunk):
             rows = indices[start : start + chunk]
-            own = self._units(rows[self.share.index :: self.share.count].tolist())
+            own = self._read(rows[self.share.index :: self.share.count].tolist())
             # Of each share the examples of its rows, 0 behind the last where it has fewer.
             held = np.zeros(-(-len(rows) // self.share.count), int)
             held[: len(own)] = [len(group) for group in own.values()]
@@ -131,21 +135,27 @@ class EvaluationSet:
                     sizes[row], owners[row] = int(by_place[place]), place % self.share.count
                     count += sizes[row]
                     if row in own:
-                        units[row] = own[row]
+                        made[row] = own[row]
             if count >= wanted:
                 break
         in_order = sorted(sizes)
         return _Drawn(
-            {row: units[row] for row in in_order if row in units},
+            {row: made[row] for row in in_order if row in made},
             {row: sizes[row] for row in in_order},
             {row: owners[row] for row in in_order},
         )
 
-    def _units(self, rows: list[int]) -> dict[int, list[Unit]]:
-        found: dict[int, list[Unit]] = {}
+    def _read(self, rows: list[int]) -> dict[int, list[_Made]]:
+        found: dict[int, list[_Made]] = {}
         for start in range(0, len(rows), _CHUNK):
             some = rows[start : start + _CHUNK]
-            found |= zip(some, self.rows.units(some, self._keys(some)), strict=True)
+            keys = self._keys(some)
+            made: Sequence[Sequence[_Made]]
+            if isinstance(self.rows, ExampleRows):
+                made = self.rows.made(some, keys)
+            else:
+                made = [[(None, unit) for unit in row] for row in self.rows.units(some, keys)]
+            found |= zip(some, map(list, made), strict=True)
         return found
 
     def _keys(self, rows: Sequence[int]) -> np.ndarray:
@@ -173,11 +183,11 @@ class _Drawn(NamedTuple):
     """Rows by number, ascending.
 
     Attributes:
-      units: of the rows of this share.
+      made: the units of the rows of this share.
       sizes: how many units each row has, of all shares.
       owners: the share that each row belongs to.
     """
 
-    units: dict[int, list[Unit]]
+    made: dict[int, list[_Made]]
     sizes: dict[int, int]
     owners: dict[int, int]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 from typing import Any
 
 import jax
@@ -32,6 +33,8 @@ from t2t.training.losses.training_loss import TrainingLoss
 from t2t.training.partitioning import check_batch_size
 from t2t.training.step import make_eval_step
 
+log = logging.getLogger(__name__)
+
 
 class Evaluator:
     """Evaluates parameters on fixed sets of examples. Compiles once per task and kind of work.
@@ -59,7 +62,12 @@ class Evaluator:
         loss: TrainingLoss = Loss(),  # noqa: B008 (frozen)
         rules: AxisRules = AxisRules(),  # noqa: B008
     ):
-        """Raises UserError if no task has the split, or the mesh does not divide the batch size."""
+        """Opens the data.
+
+        Raises:
+          UserError: if no task has the split, the data of one cannot be read, or the mesh does not
+            divide the batch size.
+        """
         check_batch_size(policy.batch_size, mesh)
         loss.check(model.config, task_or_mixture)
         self._model, self._policy, self._seed = model, policy, seed
@@ -98,6 +106,9 @@ class Evaluator:
                 + ". Name one of those (EvalPolicy.split in gin, --split of `t2t eval`), or make "
                 "one of another with SplitDataSource."
             )
+        for examples in self._sets.values():
+            if examples.task.objective is None:  # else opening may be to tokenise a whole corpus
+                _ = examples.rows
         self._score = make_eval_step(model, mesh, loss, rules)
         self._predicts_tokens = loss.predicts_tokens
         self._decoded = [name for name, kinds in self._kinds.items() if kinds & decoded]
@@ -157,16 +168,24 @@ class Evaluator:
     @functools.cached_property
     def _baselines(self) -> dict[str, dict[str, float]]:
         found: dict[str, dict[str, float]] = {}
-        vocab_size = self._model.config.vocab_size
-        for name, examples in self._sets.items():
+        for name in self._sets:
             found[name] = {}
             known = self._references.get(name)
             if known is not None and not known.are_labelled:
                 continue
             if self._predicts_tokens and name in self._train_sets:
-                train = self._train_sets[name]
-                loss = unigram_loss(train, examples, vocab_size)
-                found[name] |= {} if loss is None else {"unigram_loss": loss}
+                found[name] |= self._unigram_loss(name)
             if name in self._decoded:
                 found[name] |= judge_rule(self._references[name])
         return found
+
+    def _unigram_loss(self, name: str) -> dict[str, float]:
+        train, examples = self._train_sets[name], self._sets[name]
+        try:
+            loss = unigram_loss(train, examples, self._model.config.vocab_size)
+        except UserError as error:
+            if self._hosts.share.count > 1:  # others wait for what this one has
+                raise
+            log.warning("there is no unigram baseline, since: %s", error)
+            return {}
+        return {} if loss is None else {"unigram_loss": loss}

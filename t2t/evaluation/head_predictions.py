@@ -5,7 +5,6 @@ from jax.sharding import Mesh
 
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.heads import HeadRows
-from t2t.data.sources import Example
 from t2t.decoding.prediction import Prediction
 from t2t.models.activation_sharding import on_mesh
 from t2t.models.axis_rules import AxisRules
@@ -34,7 +33,6 @@ class HeadPredictions:
         rules: AxisRules = AxisRules(),  # noqa: B008 (frozen)
     ):
         self._hosts, self._rows = HostRows(mesh), rows
-        self._texts: dict[str, list[Example]] = {}
 
         def outputs(params, batch):
             return model.bind(params).outputs(batch, head)
@@ -47,17 +45,8 @@ class HeadPredictions:
         for batch in examples.batches(batch_size):
             found = self._outputs(params, self._hosts.on_devices(batch))
             outputs += list(jax.device_get(found)[mine])
+        texts = [{**text, "inputs": text["inputs_pretokenized"]} for text in examples.texts()]
         return [
             Prediction(*self._rows.read(row, text, output))
-            for row, text, output in zip(
-                examples.examples, self._texts_of(examples), outputs, strict=False
-            )
+            for row, text, output in zip(examples.examples, texts, outputs, strict=False)
         ]
-
-    def _texts_of(self, examples: EvaluationSet) -> list[Example]:
-        name = examples.task.name
-        if name not in self._texts:
-            self._texts[name] = [
-                {**text, "inputs": text["inputs_pretokenized"]} for text in examples.texts()
-            ]
-        return self._texts[name]

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.preprocessors.glue import NO_LABEL
 from t2t.data.sources import Example
 from t2t.data.tasks import Task
+from t2t.evaluation.metrics.base import decoded_only
+from t2t.evaluation.task_metrics import groups_of
 from t2t.training.host_rows import HostRows
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class References:
     def are_labelled(self) -> bool:
         """Whether any example has a known target; in a test set without labels none has."""
         found = any(self.of_all([not _is_unknown(text) for text in self.texts]))
-        if not found:
+        if not found and self.examples.task.metric_fns != (decoded_only,):
             log.warning(
                 "task '%s': no example of the split '%s' has a target, so there are no metrics",
                 self.examples.task.name,
@@ -62,7 +64,24 @@ class References:
                 )
                 for text, t in zip(self.texts, tokens, strict=True)
             ]
-        return self.of_all(own)
+        found = self.of_all(own)
+        self._warn_of_parts(groups_of(found))
+        return found
+
+    def _warn_of_parts(self, groups: Sequence[Hashable]) -> None:
+        """Says so if some examples of groups, such as a question's answers, are left out."""
+        examples = self.examples
+        is_part = len(examples.indices) < len(examples.rows)
+        spread = {*zip(groups, examples.row_numbers, strict=False)}
+        if is_part and len(spread) > len({*groups}):  # not each group is made of one row
+            log.warning(
+                "task '%s' has metrics of groups of examples, but only %d of %d examples are "
+                "evaluated, so that groups are incomplete and these metrics too high or low; "
+                "num_examples = None (`--num_examples=all`) evaluates all",
+                examples.task.name,
+                len(examples.indices),
+                len(examples.rows),
+            )
 
     def postprocessed(self, predictions: Sequence[str]) -> list[Any]:
         """The values of all shares' predictions, of those of this share."""

@@ -62,7 +62,7 @@ def write_results(
 ) -> None:
     """Writes the records of each task, a line per example, and then what was found, as one file.
 
-    Each file is written whole or not at all.
+    Each file is written whole or not at all; raises UserError if one cannot be.
     """
     for task, result in results.items():
         lines = [to_json(record) + "\n" for record in result.records]
@@ -97,7 +97,7 @@ def _stored(read: Mapping[str, Any], folder: Path) -> StoredResults:
             for kind in ("metrics", "baselines")
         )
         results[task] = TaskResult(found["num_examples"], metrics, baselines, (), intervals)
-    return StoredResults(read["step"], read["settings"], results, folder)
+    return StoredResults(read["step"], dict(read["settings"]), results, folder)
 
 
 def _as_json(result: TaskResult) -> dict[str, Any]:
@@ -125,8 +125,11 @@ def _records_path(folder: Path, task: str, step: int) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    if is_remote(path):  # where files appear whole
-        path.write_text(text, encoding="utf-8")
-        return
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    try:
+        if is_remote(path):  # where files appear whole
+            path.write_text(text, encoding="utf-8")
+            return
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"Cannot write '{path}': {error.strerror or error}.") from error

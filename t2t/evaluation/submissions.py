@@ -14,6 +14,7 @@ from t2t.data.registry import TaskRegistry
 from t2t.data.sources import Example
 from t2t.data.tasks import Task
 from t2t.errors import UserError
+from t2t.evaluation.metrics.base import decoded_only
 from t2t.evaluation.results import TaskResult
 from t2t.replacing import replacing
 
@@ -108,13 +109,9 @@ def tasks_of(benchmark: str, vocabulary: str) -> Mixture:
 
 
 def _asked(task: Task, name: str) -> Task:
-    """The task under its ordinary name, decoded without metrics; examples keep their "idx"."""
+    """The task under its ordinary name, to be decoded; examples keep their "idx"."""
     preprocessors = tuple(map(_keeping_idx, task.preprocessors))
-    return task.replace(name=name, preprocessors=preprocessors, metric_fns=(_decoded,))
-
-
-def _decoded(targets: Sequence[Any], predictions: Sequence[Any]) -> Mapping[str, float]:
-    return {}
+    return task.replace(name=name, preprocessors=preprocessors, metric_fns=(decoded_only,))
 
 
 def _keeping_idx(preprocessor: Preprocessor) -> Preprocessor:

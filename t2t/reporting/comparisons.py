@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from t2t.evaluation.comparison import Difference
-from t2t.reporting.consoles import wide_console
+from t2t.reporting.consoles import print_table
 
 
 def print_differences(by_task: Mapping[str, Sequence[Difference]], names: tuple[str, str]) -> None:
@@ -25,7 +25,7 @@ def print_differences(by_task: Mapping[str, Sequence[Difference]], names: tuple[
             table.add_column(column, justify="right", no_wrap=True)
         for row in differences:
             table.add_row(row.metric, *map(Text, _cells(row)))
-        wide_console().print(table)
+        print_table(table)
 
 
 def _cells(row: Difference) -> list[str]:

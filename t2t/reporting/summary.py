@@ -4,34 +4,34 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from t2t.evaluation.benchmarks import benchmark_averages
-from t2t.evaluation.confidence import Interval
 from t2t.evaluation.results import TaskResult, flat_metrics
-from t2t.reporting.consoles import wide_console
+from t2t.reporting.consoles import print_table
+
+_EXACT = ("exact_match", "em", "accuracy", "sequence_accuracy")
+"""Metrics that are 0 where a prediction is wrong, and only there."""
 
 
 def print_results(results: Mapping[str, TaskResult], *, title: str) -> None:
     """Prints the metrics of each task, with 95% confidence intervals and trivial baselines."""
     table = Table(title=title, title_justify="left")
-    table.add_column("task", no_wrap=True)
-    table.add_column("examples", justify="right")
     table.add_column("metric", no_wrap=True)
-    table.add_column("model", justify="right")
-    table.add_column("baseline", no_wrap=True)
+    for name in ("model", "95 % interval", "baseline"):
+        table.add_column(name, justify="right", no_wrap=True)
     for task, result in results.items():
-        head = (task, f"{result.num_examples:,}")
+        examples = f"{task} ({result.num_examples:,} examples)"
+        table.add_row(Text(examples, "bold"), "" if result.metrics else "no targets")
         for metric, value in result.metrics.items():
-            shown = Text(_with_interval(value, result.intervals.get(metric)))
-            table.add_row(*head, metric, shown, _baseline(metric, result.baselines))
-            head = ("", "")
-        if not result.metrics:
-            table.add_row(*head, "none", "no targets")
+            interval = Text(str(result.intervals.get(metric, "")))
+            baseline = _baseline(metric, result.baselines)
+            table.add_row(f"  {metric}", f"{value:.3f}", interval, baseline)
         table.add_section()
-    wide_console().print(table)
+    print_table(table)
 
 
 def print_averages(results: Mapping[str, TaskResult]) -> None:
@@ -52,24 +52,19 @@ def print_steps(by_step: Mapping[int, Mapping[str, TaskResult]], *, title: str) 
         rows = {step: results[task] for step, results in by_step.items() if task in results}
         names = list(dict.fromkeys(name for row in rows.values() for name in row.metrics))
         table = Table(title=f"{title}: {task}", title_justify="left")
-        table.add_column("step", justify="right")
-        for name in names:
-            table.add_column(name, justify="right")
+        for name in ("step", *names):
+            table.add_column(name, justify="right", no_wrap=True)
         for step, row in rows.items():
             cells = [f"{row.metrics[n]:.3f}" if n in row.metrics else "" for n in names]
             table.add_row(str(step), *cells)
-        wide_console().print(table)
-
-
-def _with_interval(value: float, interval: Interval | None) -> str:
-    return f"{value:.4f}" if interval is None else f"{value:.3f} {interval}"
+        print_table(table)
 
 
 def _baseline(metric: str, baselines: Mapping[str, float]) -> str:
     """The same metric of a trivial model: token frequencies, or the task's own rule."""
     if metric == "loss" and "unigram_loss" in baselines:
-        return f"{baselines['unigram_loss']:.4f} unigram"
-    return f"{baselines[metric]:.4f} rule" if metric in baselines else ""
+        return f"unigram {baselines['unigram_loss']:.3f}"
+    return f"rule {baselines[metric]:.3f}" if metric in baselines else ""
 
 
 def print_predictions(results: Mapping[str, TaskResult], count: int = 10) -> None:
@@ -82,13 +77,18 @@ def print_predictions(results: Mapping[str, TaskResult], count: int = 10) -> Non
     for column in ("inputs", "target", "prediction", ""):
         table.add_column(column)
     for record in mixed:
-        right = record["prediction"] == record.get("targets")
-        verdict = "[green]ok[/]" if right else "[red]wrong[/]"
+        verdict = "[green]ok[/]" if _is_right(record) else "[red]wrong[/]"
         table.add_row(
             *(_plain(record.get(key, "")) for key in ("inputs", "targets", "prediction")),
             verdict if "targets" in record else "",
         )
-    wide_console().print(table)
+    print_table(table)
+
+
+def _is_right(record: Mapping[str, Any]) -> bool:
+    """Whether the texts are equal, or a metric of the task says that both mean the same."""
+    known = record.get("metrics", {})
+    return record["prediction"] == record.get("targets") or any(known.get(x) for x in _EXACT)
 
 
 def _spread(records: Sequence[Mapping[str, str]], count: int) -> list[Mapping[str, str]]:

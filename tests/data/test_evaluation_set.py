@@ -73,6 +73,20 @@ def test_texts_match_the_batches(make_set):
     assert len(subset.texts()) == 7
 
 
+def test_each_row_is_read_once(make_set):
+    read = []
+
+    def noted(example):
+        read.append(example["inputs"])
+        return example
+
+    found = make_set(50, 7, preprocessors=(noted,))
+    _ = found.rows  # looks at some
+    read.clear()
+    assert len(found.texts()) == len(found.examples) == len(list(found.batches(1))) == 7
+    assert len(read) == 7
+
+
 def random_inputs(example, rng):
     return {"inputs": str(rng.integers(10**6)), "targets": example["targets"]}
 

@@ -9,7 +9,7 @@ import pytest
 
 from t2t.data.evaluation_set import EvaluationSet
 from t2t.data.preprocessors import text_to_text
-from t2t.data.sources import InMemoryDataSource, TfdsDataSource
+from t2t.data.sources import InMemoryDataSource, JsonLinesDataSource, TfdsDataSource
 from t2t.data.tasks import Task
 from t2t.errors import UserError
 from t2t.evaluation.baselines import unigram_loss
@@ -156,11 +156,20 @@ def test_flat_metrics(task, params):
     assert flat["loss"] == flat["words/loss"] == results["words"].metrics["loss"]
 
 
-def test_data_that_are_not_prepared(task, params, monkeypatch, tmp_path):
+def test_data_that_are_not_prepared_are_told_at_once(task, monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     source = TfdsDataSource("glue/rte:2.0.0", ["train", "validation"])
     with pytest.raises(UserError, match=r"Task 'words': .*rte:2.0.0' is not prepared.* Prepare it"):
-        evaluate(task.replace(source=source), params)
+        Evaluator(MODEL, MeshShape().mesh(), task.replace(source=source), LENGTHS, EvalPolicy())
+
+
+def test_training_data_are_not_needed(task, params, tmp_path, caplog):
+    (tmp_path / "dev.jsonl").write_text('{"w": "a"}\n')
+    paths = {"train": str(tmp_path / "train.jsonl"), "validation": str(tmp_path / "dev.jsonl")}
+    result = evaluate(task.replace(source=JsonLinesDataSource(paths)), params)
+    assert "loss" in result.metrics
+    assert set(result.baselines) == {"exact_match"}
+    assert "there is no unigram baseline, since: Task 'words':" in caplog.text
 
 
 def test_no_task_with_the_split_is_an_error(task):

@@ -50,6 +50,13 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a-000001.jsonl"}  # whole
 
 
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "a-000001.jsonl").mkdir()
+    with pytest.raises(UserError, match=r"Cannot write '.*a-000001.jsonl': Is a directory"):
+        write_results({"a": RESULT}, tmp_path, 1, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["a-000001.jsonl"]
+
+
 def test_files_that_are_no_results_are_passed_over(tmp_path):
     (tmp_path / "results-000001.json").write_text('{"step": 1')
     (tmp_path / "results-000002.json").write_text("[]")

@@ -102,7 +102,7 @@ def test_super_glue(tmp_path):
     assert lines("WiC")[0]["label"] == "true"
 
 
-def test_test_sets_are_decoded_by_their_own_idx(monkeypatch, tmp_path):
+def test_test_sets_are_decoded_by_their_own_idx(monkeypatch, tmp_path, caplog):
     """STS-B's text has no idx, and TFDS shuffles examples."""
     fields = {
         "glue_stsb_v002": {"sentence1": "a", "sentence2": "b", "label": -1.0},
@@ -121,6 +121,7 @@ def test_test_sets_are_decoded_by_their_own_idx(monkeypatch, tmp_path):
     evaluator = Evaluator(model, MeshShape().mesh(), mixture, lengths, policy)
     found = evaluator.evaluate(jax.jit(lambda: model.init(jax.random.key(0)))())
     assert {name: result.metrics for name, result in found.items()} == {n: {} for n in fields}
+    assert "no metrics" not in caplog.text  # nobody asked for any
     write_submission("glue", found, tmp_path)
     for name in ("STS-B", "RTE"):
         rows = (tmp_path / f"{name}.tsv").read_text().splitlines()

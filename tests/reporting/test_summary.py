@@ -29,10 +29,33 @@ def test_results_stand_beside_their_baselines(capsys):
         if "│" in line
     ]
     assert rows == [
-        ["decoded", "1,000", "loss", "0.5000", "2.5000 unigram"],
-        ["", "", "exact_match", "0.250 [0.224, 0.278]", "0.1000 rule"],
-        ["scored", "10", "loss", "1.5000", ""],
+        ["decoded (1,000 examples)", "", "", ""],
+        ["loss", "0.500", "", "unigram 2.500"],
+        ["exact_match", "0.250", "[0.224, 0.278]", "rule 0.100"],
+        ["scored (10 examples)", "", "", ""],
+        ["loss", "1.500", "", ""],
     ]
+
+
+WIDE = TaskResult(1, {"Q" * 80: 2.0}, {}, (), {"Q" * 80: Interval(-1234.5, 1234.5)})
+
+
+def test_numbers_are_not_wrapped_and_on_a_narrow_terminal_not_cut(capsys, monkeypatch):
+    print_results({"long": WIDE}, title="Results")
+    assert f"{'Q' * 80} │ 2.000 │ [-1234.500, 1234.500]" in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    print_results({"long": WIDE}, title="Results")
+    output = capsys.readouterr().out
+    assert "…" not in output
+    assert output.count("Q") == 80
+    assert "-1234.500" in output
+
+
+def test_an_answer_that_a_metric_accepts_is_right(capsys):
+    aliases = {"inputs": "who", "targets": "Ann", "prediction": "Annie", "metrics": {"em": 100.0}}
+    print_predictions({"qa": TaskResult(1, {}, {}, (aliases,))})
+    assert " ok " in capsys.readouterr().out
 
 
 def test_predictions_are_spread_over_the_set_and_judged(capsys):

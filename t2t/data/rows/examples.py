@@ -32,21 +32,20 @@ class ExampleRows(Rows):
 
     def texts(self, indices: Sequence[int], keys: np.ndarray) -> list[list[Example]]:
         """What each unit of each row is made of: the example before tokenisation."""
-        return [[text for text, units in row for _ in units] for row in self._made(indices, keys)]
+        return [[text for text, _ in row] for row in self.made(indices, keys)]
 
     def units(self, indices: Sequence[int], keys: np.ndarray) -> list[list[Unit]]:
-        return [[unit for _, units in row for unit in units] for row in self._made(indices, keys)]
+        return [[unit for _, unit in row] for row in self.made(indices, keys)]
 
-    def _made(
-        self, indices: Sequence[int], keys: np.ndarray
-    ) -> list[list[tuple[Example, list[Unit]]]]:
-        """The examples of each row before tokenisation, and what becomes of each."""
+    def made(self, indices: Sequence[int], keys: np.ndarray) -> list[list[tuple[Example, Unit]]]:
+        """The units of each row, each with the example before tokenisation that it is made of."""
         groups = self.task.preprocess_batch(
             read(self.task, self._raw, indices),
             indices,
             keys.tolist(),
             self.sequence_length,
             self._chain,
+            self._raw,
         )
         texts = [text for group in groups for text in group]
         with self.task.named_errors():
@@ -56,7 +55,10 @@ class ExampleRows(Rows):
         later_keys = _later_keys(np.repeat(keys, sizes), nth)
         finished = self._finish(tokens, np.repeat(indices, sizes).tolist(), later_keys)
         pairs = iter(zip(texts, finished, strict=True))
-        return [list(itertools.islice(pairs, size)) for size in sizes.tolist()]
+        return [
+            [(text, unit) for text, units in itertools.islice(pairs, size) for unit in units]
+            for size in sizes.tolist()
+        ]
 
     def examples(self, units: Sequence[Unit], keys: np.ndarray) -> list[TokenExample]:
         return list(units)
