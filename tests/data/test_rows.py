@@ -5,7 +5,7 @@ from t2t.data.features import Feature
 from t2t.data.objectives import SpanCorruption, TokenDeletion
 from t2t.data.preprocessors import CacheDatasetPlaceholder, rekey
 from t2t.data.rows import BlockRows, SegmentRows, open_rows, opening
-from t2t.data.sources import InMemoryDataSource
+from t2t.data.sources import InMemoryDataSource, JsonLinesDataSource, TruncatedDataSource
 from t2t.data.tasks import Task
 from t2t.data.vocabularies import ByteVocabulary, PassThroughVocabulary
 from t2t.errors import UserError
@@ -104,11 +104,28 @@ def test_arrays_are_cut_but_not_ended(make_task):
     assert example["targets"].dtype == np.int32
 
 
-@pytest.mark.parametrize("bad", [np.zeros((2, 2), np.int32), np.zeros(2), ["a"]])
+@pytest.mark.parametrize("bad", [np.zeros((2, 2), np.int32), np.zeros(2), [1, "a"]])
 def test_arrays_of_another_kind_name_task_and_feature(make_task, bad):
     task = make_task("t", [{"inputs": "", "targets": bad}])
     with pytest.raises(UserError, match=r"Task 't': feature 'targets' is an array of .* must be"):
         tokens(open_rows(task, "train", LENGTHS), [0])
+
+
+@pytest.mark.parametrize("objective", [None, SpanCorruption()])
+def test_a_list_of_texts_is_told_with_file_and_line(objective, tmp_path):
+    path = tmp_path / "mine.jsonl"
+    one = '{"inputs": "a", "targets": "b"}\n'
+    path.write_text(f'{one}\n{one * 99}{{"inputs": "a", "targets": ["yes", "no"]}}\n{one}')
+    source = TruncatedDataSource(JsonLinesDataSource({"train": str(path)}), {"train": 101})
+    feature = Feature(ByteVocabulary(extra_ids=5))
+    features = {"inputs": feature, "targets": feature}
+    task = Task("mine", source, features, objective=objective)
+    message = (
+        r"^Task 'mine': after preprocessing, 'targets' is a list of texts, \['yes', 'no'\]; it "
+        rf"must be one text, .* \(JSON Lines file '{path}', line 102\)$"
+    )
+    with pytest.raises(UserError, match=message):
+        open_rows(task, "train", {"inputs": 8, "targets": 8}).units([100], uint64(0))
 
 
 def test_objective_rows_are_segments_of_the_joined_documents(make_task):
