@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,10 @@ def _differences(
     found = {}
     for task in common:
         records = first.records(task), second.records(task)
-        if how := differing(*records):
+        how = differing(*records)
+        if not how and "inputs" not in records[0][0]:  # scored by loss alone, and not told apart
+            how = _differing(first.settings, second.settings)
+        if how:
             raise UserError(
                 f"Task '{task}' was evaluated on other examples: {how}. Evaluate both alike: "
                 f"{_command(names[1], first)}."
@@ -117,9 +120,17 @@ def _differences(
         known = {difference.metric for difference in found[task]}
         missing = first.results[task].metrics.keys() - known - {"invalid_predictions"}
         if missing:
-            hint = "" if _registered(task) else " --import the module that defines the task."
+            hint = "" if _registered(task) else " For those of the task, --import its module."
             print(f"Not compared: {', '.join(sorted(missing))} of '{task}'.{hint}")
     return found
+
+
+def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    """How the examples do, by what was evaluated; "" if they are the same."""
+    for name in ("split", "num_examples", "sequence_length", "seed"):
+        if first.get(name) != second.get(name):
+            return f"{name} is {first.get(name)} and {second.get(name)}"
+    return ""
 
 
 def _registered(name: str) -> "Task | None":

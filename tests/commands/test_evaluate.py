@@ -7,7 +7,8 @@ import jax
 import pytest
 
 from t2t.cli import main
-from t2t.evaluation.result_files import read_results
+from t2t.evaluation.result_files import read_results, write_results
+from t2t.evaluation.results import TaskResult
 from tests.commands.imported import make
 
 TASKS = """
@@ -77,7 +78,8 @@ def test_training_writes_what_eval_writes(trained, t2t):
     t2t(*EVAL, "--output_dir=again", "--step=4")
     (found,) = read_results(trained / "again")
     in_training = next(x for x in read_results(trained / "run/eval") if x.step == 4)
-    assert found.settings == in_training.settings
+    assert in_training.settings.items() <= found.settings.items()
+    assert found.settings["run"]["folder"] == str(trained / "run")
     result, before = (x.results["echoes"] for x in (found, in_training))
     assert result.metrics == pytest.approx(before.metrics)
     assert result.baselines == before.baselines
@@ -128,7 +130,9 @@ def test_the_best_by_what_training_logged(trained, t2t):
 
 
 def test_a_test_set_without_labels_has_predictions_but_no_metrics(trained, t2t, caplog):
-    assert "echoes │ 3 │ none" in t2t(*EVAL, "--split=test", "--output_dir=unlabelled")
+    assert "echoes (3 examples) │ no targets" in t2t(
+        *EVAL, "--split=test", "--output_dir=unlabelled"
+    )
     assert "no example of the split 'test' has a target, so there are no metrics" in caplog.text
     (found,) = read_results(trained / "unlabelled")
     assert found.results["echoes"].metrics == {}
@@ -147,6 +151,16 @@ def test_two_checkpoints_are_compared(trained, t2t):
     for name, difference in metrics.items():
         assert difference["first"] == pytest.approx(stored[4][name], rel=1e-5)
         assert difference["second"] == pytest.approx(stored[6][name], rel=1e-5)
+
+
+def test_losses_of_other_examples_are_not_compared(trained, t2t):
+    result = TaskResult(1, {"loss": 1.0}, {}, ({"number": 0, "score": -2.0, "tokens": 2},))
+    for split in ("validation", "test"):
+        settings = {"mixture": "spans", "split": split}
+        (trained / f"of-{split}").mkdir()
+        write_results({"spans": result}, trained / f"of-{split}", 1, settings)
+    message = t2t("compare", "of-validation", "of-test", status=1)
+    assert "was evaluated on other examples: split is validation and test" in message
 
 
 def test_other_examples_are_not_compared(t2t):
@@ -169,7 +183,7 @@ def test_other_examples_are_not_compared(t2t):
         ((*EVAL, "--watch=0"), "--watch must be above 0 seconds, got 0"),
         ((*EVAL, "--metric=loss"), "--metric tells what --best goes by; add --best"),
         ((*EVAL, "--best", "--metric=echoes/los"), "Did you mean 'echoes/loss'"),
-        ((*EVAL, "--submission=glue"), "--submission writes files: say where, with --output_dir"),
+        ((*EVAL, "--submission=glue"), "--submission writes local files: say where, with"),
         ((*EVAL, "--submission=glue", "--output_dir=x", "--split=test"), "leave out --split"),
         ((*EVAL, "--mixture=others"), "written by another model: vocabularies.inputs"),
         (("compare", "run", "nothing"), "There is no folder 'nothing'"),
