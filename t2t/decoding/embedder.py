@@ -14,7 +14,7 @@ from t2t.decoding.blank_filling import fills_blanks
 from t2t.decoding.length_buckets import Bucket, padded, sizes_of
 from t2t.decoding.pooling import POOLINGS, embedded
 from t2t.decoding.position_limits import encoder_limit, position_limit
-from t2t.decoding.prediction import Numbered
+from t2t.decoding.prediction import Asked, Numbered
 from t2t.decoding.reading import InputLimit
 from t2t.models.config import one_of
 from t2t.models.decoder_only import DecoderOnly
@@ -89,7 +89,7 @@ class Embedder:
             functools.partial(embedded, model, pooling, normalize, starts), params
         )
 
-    def embed(self, texts: Iterable[str]) -> Iterator[Embedding]:
+    def embed(self, texts: Iterable[Asked]) -> Iterator[Embedding]:
         """Yields the embedding of each text, in order, reading a little ahead.
 
         A text without any token has the vector 0.
