@@ -35,6 +35,12 @@ class Clock:
         """Counts time that has passed as `activity`."""
         self._seconds[activity] += seconds
 
+    def take(self, activity: str) -> float:
+        """Seconds of an activity since the last lap, which the next one no longer counts."""
+        seconds = self._seconds.pop(activity, 0.0)
+        self._lap_began += seconds
+        return seconds
+
     def write_off(self, activity: str) -> None:
         """Counts all time since the last lap as `activity`: what was done in it is lost."""
         self._seconds.clear()

@@ -265,10 +265,12 @@ def train(
                     results = evaluator.evaluate(params)
                     lock.check()
                     scores = flat_metrics(results)
-                    metrics_log.write(step, {f"eval/{k}": v for k, v in scores.items()})
                     progress.show_evaluation(step, results)
                     if is_main:
                         write_results(results, run.predictions, step, evaluator.settings)
+                measured = {f"eval/{name}": value for name, value in scores.items()}
+                measured["perf/evaluation_seconds"] = clock.take("evaluation")
+                metrics_log.write(step, measured)
             if save or stop:
                 lock.check()
                 metrics_log.flush()

@@ -158,6 +158,11 @@ def test_the_clock_shares_out_all_time():
     assert seconds["step"] >= 0.01
     assert sum(seconds.values()) == pytest.approx(time.perf_counter() - began, abs=0.05)
     assert set(clock.lap()) == {"step"}
+    began = time.perf_counter()
+    with clock.of("evaluation"):
+        time.sleep(0.1)
+    both = clock.take("evaluation") + clock.lap()["step"]
+    assert both == pytest.approx(time.perf_counter() - began, abs=0.05)
 
 
 def window(steps, done):
