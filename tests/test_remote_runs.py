@@ -88,11 +88,15 @@ def runs(tmp_path_factory):
         killed.stderr.close()
         resumed = run("train", *WORDS, f"--model_dir={REMOTE}")
         inferred = run("infer", f"--model_dir={REMOTE}", "--import=echo", input="say 7919\n")
+        flags = ("--all", "--num_examples=2", f"--output_dir={REMOTE}/found", "--import=echo")
+        evaluated = [run("eval", f"--model_dir={REMOTE}", *flags) for _ in range(2)]
         yield {
             "folder": folder,
             "second": second,
             "resumed": resumed,
             "inferred": inferred,
+            "evaluated": evaluated,
+            "found": read("found/results-000060.json"),
             "metrics": read("metrics.jsonl"),
         }
 
@@ -118,6 +122,14 @@ def test_a_second_run_is_refused(runs):
 def test_it_is_used_from_there(runs):
     assert runs["inferred"].returncode == 0, told(runs["inferred"])
     assert len(runs["inferred"].stdout.splitlines()) == 1
+
+
+def test_it_is_evaluated_there(runs):
+    first, again = runs["evaluated"]
+    assert first.returncode == 0, told(first)
+    assert first.stdout == again.stdout  # what is there is read
+    found = json.loads(runs["found"])
+    assert f"step 60: echo/loss {found['metrics']['echo/loss']:.3f}" in first.stdout
 
 
 def test_other_stores_are_refused(capsys):
