@@ -61,10 +61,10 @@ def print_steps(by_step: Mapping[int, Mapping[str, TaskResult]], *, title: str) 
 
 
 def _baseline(metric: str, baselines: Mapping[str, float]) -> str:
-    """The same metric of a trivial model: token frequencies, or the task's own rule."""
+    """The same metric of a trivial model: token frequencies, or the task's own."""
     if metric == "loss" and "unigram_loss" in baselines:
         return f"unigram {baselines['unigram_loss']:.3f}"
-    return f"rule {baselines[metric]:.3f}" if metric in baselines else ""
+    return f"{baselines[metric]:.3f}" if metric in baselines else ""
 
 
 def print_predictions(results: Mapping[str, TaskResult], count: int = 10) -> None:

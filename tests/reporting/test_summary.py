@@ -31,7 +31,7 @@ def test_results_stand_beside_their_baselines(capsys):
     assert rows == [
         ["decoded (1,000 examples)", "", "", ""],
         ["loss", "0.500", "", "unigram 2.500"],
-        ["exact_match", "0.250", "[0.224, 0.278]", "rule 0.100"],
+        ["exact_match", "0.250", "[0.224, 0.278]", "0.100"],
         ["scored (10 examples)", "", "", ""],
         ["loss", "1.500", "", ""],
     ]
