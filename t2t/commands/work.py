@@ -97,6 +97,15 @@ class Work:
         self._check_sharing()
         if args.output != "-":
             _check_writable(args.output)
+        for part in () if self.is_direct else self._shard.parts:
+            self._check_apart(Path(self._shard.target(args.output, part)))
+
+    def _check_apart(self, target: Path) -> None:
+        if target.exists() and self.inputs.come_from(target):
+            raise UserError(
+                f"'{target}' is read, too, and would be replaced: name another --output, or leave "
+                f"it out of --input."
+            )
 
     def _check_sharing(self) -> None:
         reads_pipe = self._args.task is None and "-" in self._args.input

@@ -3,6 +3,7 @@
 import abc
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,10 @@ class Inputs(abc.ABC):
         """How many there may be, if that is cheap to tell."""
         return None
 
+    def come_from(self, path: Path) -> bool:
+        """Whether they are read from this file, which exists."""
+        return False
+
     def read_as_trained(self, arguments: Mapping[str, Any]) -> None:  # noqa: B027
         """Reads as a run did, of whose `train` call these were the arguments."""
 
@@ -103,6 +108,9 @@ class FileInputs(Inputs):
 
     def about(self) -> int | None:
         return self.count() if self.is_repeatable else None
+
+    def come_from(self, path: Path) -> bool:
+        return self._lines.come_from(path)
 
 
 def _format_of(sample: Sequence[Line]) -> str:

@@ -68,6 +68,10 @@ class Lines:
         """Whether they can be read again: all are files, neither pipes nor standard input."""
         return all(Path(path).is_file() for path in self._paths)
 
+    def come_from(self, path: Path) -> bool:
+        """Whether this is one of the files; it has to exist."""
+        return any(Path(mine).exists() and path.samefile(mine) for mine in self._paths)
+
     def count(self) -> int:
         """How many there are; reads them all."""
         total = 0

@@ -117,6 +117,17 @@ def test_who_comes_after_a_stop_goes_on(tmp_path, source, stop):
     assert do(work_of(*words)) == 11  # nothing is left to go on from
 
 
+@pytest.mark.parametrize(
+    ("given", "output"), [("in.txt", "in.txt"), ("*.txt", "link.txt"), ("in-*", "in.txt")]
+)
+def test_what_is_read_is_not_replaced(tmp_path, source, given, output):
+    parts = ["--num_parts=2"] if given == "in-*" else []
+    (tmp_path / "link.txt").symlink_to(source)
+    (tmp_path / "in-00001-of-00002.txt").write_text("1\n")
+    with pytest.raises(UserError, match="would be replaced"):
+        work_of("--input", tmp_path / given, "--output", tmp_path / output, *parts)
+
+
 def test_an_end_while_the_output_is_written_costs_nothing(tmp_path, source):
     words = ("--input", source, "--output", tmp_path / "out.txt")
 
