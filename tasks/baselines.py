@@ -4,6 +4,7 @@ Those that learn do so on the training split of their own task, read by the task
 draw nothing at random, so that their scores are the same on every machine.
 """
 
+import abc
 import functools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ def copy(prefix: str) -> Callable[[str], str]:
     return lambda inputs: inputs.removeprefix(prefix)
 
 
-class Fitted:
+class Fitted(abc.ABC):
     """A baseline that learns from the training split; once for each data folder.
 
     Args:
@@ -44,13 +45,13 @@ class Fitted:
         examples = self._load("train")
         return self.fit([e[self._text] for e in examples], [e[self._target] for e in examples])
 
+    @abc.abstractmethod
     def fit(self, texts: Sequence[str], targets: Sequence[str]) -> Any:
         """What is learnt from the training split."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def predict(self, model: Any, text: str) -> str:
         """The target of a text."""
-        raise NotImplementedError
 
 
 class Majority(Fitted):

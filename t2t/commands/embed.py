@@ -5,12 +5,7 @@ import functools
 import itertools
 from typing import Any
 
-from t2t.commands.parser import (
-    add_command,
-    add_processes,
-    add_trained,
-    refuse,
-)
+from t2t.commands.parser import add_command, add_processes, add_trained, refuse
 from t2t.commands.work_flags import add_work, inputs_of
 
 

@@ -13,12 +13,7 @@ from t2t.commands.decoding_flags import (
     over,
     processors_of,
 )
-from t2t.commands.parser import (
-    add_command,
-    add_gin,
-    add_processes,
-    add_trained,
-)
+from t2t.commands.parser import add_command, add_gin, add_processes, add_trained
 from t2t.commands.work_flags import add_work, inputs_of
 from t2t.errors import UserError
 

@@ -4,12 +4,7 @@ import argparse
 import itertools
 from typing import Any
 
-from t2t.commands.parser import (
-    add_command,
-    add_processes,
-    add_trained,
-    refuse,
-)
+from t2t.commands.parser import add_command, add_processes, add_trained, refuse
 from t2t.commands.work_flags import add_work, inputs_of
 
 
